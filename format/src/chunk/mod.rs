@@ -1,0 +1,154 @@
+//! Bytes into cut points (`spec/FORMAT.md`, section 6). Knows no files and no ids.
+
+use crate::wire::Chunker;
+
+/// Cuts regions into chunks by FastCDC v2020 with an archive's parameters.
+#[derive(Clone, Debug)]
+pub struct Cutter {
+    min_bytes: usize,
+    avg_bytes: usize,
+    max_bytes: usize,
+    mask_s: u64,
+    mask_l: u64,
+    gear: Box<[u64; 256]>,
+    gear_shifted: Box<[u64; 256]>,
+}
+
+impl Cutter {
+    /// A cutter with these parameters, which must be [valid](Chunker::validate).
+    pub fn new(chunker: &Chunker) -> Self {
+        let gear = gear_table(&chunker.gear_seed);
+        Self {
+            min_bytes: chunker.min_bytes as usize,
+            avg_bytes: chunker.avg_bytes as usize,
+            max_bytes: chunker.max_bytes as usize,
+            mask_s: chunker.mask_s,
+            mask_l: chunker.mask_l,
+            gear_shifted: Box::new(gear.map(|g| g << 1)),
+            gear: Box::new(gear),
+        }
+    }
+
+    /// The largest chunk in bytes.
+    pub fn max_bytes(&self) -> usize {
+        self.max_bytes
+    }
+
+    /// The length of the first chunk of `region`, which must hold [`max_bytes`](Self::max_bytes)
+    /// or reach the region's end. Zero only for no bytes.
+    pub fn cut(&self, region: &[u8]) -> usize {
+        fastcdc::v2020::cut_gear(
+            region,
+            self.min_bytes,
+            self.avg_bytes,
+            self.max_bytes,
+            self.mask_s,
+            self.mask_l,
+            self.mask_s << 1,
+            self.mask_l << 1,
+            &self.gear[..],
+            &self.gear_shifted[..],
+        )
+        .1
+    }
+
+    /// The chunks of a whole region, in order.
+    pub fn chunks<'a>(&'a self, region: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + 'a {
+        let mut rest = region;
+        std::iter::from_fn(move || {
+            let (chunk, behind) = rest.split_at(self.cut(rest));
+            rest = behind;
+            (!chunk.is_empty()).then_some(chunk)
+        })
+    }
+}
+
+/// The gear table of an archive: 2,048 bytes derived from its seed, as little-endian numbers.
+fn gear_table(seed: &[u8; 32]) -> [u64; 256] {
+    let mut bytes = [0; 2048];
+    let mut hasher = blake3::Hasher::new_derive_key("restante 2026 gear table v1");
+    hasher.update(seed);
+    hasher.finalize_xof().fill(&mut bytes);
+    let mut gear = [0; 256];
+    for (g, bytes) in gear.iter_mut().zip(bytes.as_chunks::<8>().0) {
+        *g = u64::from_le_bytes(*bytes);
+    }
+    gear
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The rule as the spec words it, one byte at a time.
+    fn cut_by_the_spec(chunker: &Chunker, b: &[u8]) -> usize {
+        let gear = gear_table(&chunker.gear_seed);
+        let (min, avg, max) =
+            (chunker.min_bytes as usize, chunker.avg_bytes as usize, chunker.max_bytes as usize);
+        if b.len() <= min {
+            return b.len();
+        }
+        let n = b.len().min(max);
+        let center = avg.min(n) / 2 * 2;
+        let mut h = 0_u64;
+        for (i, byte) in b.iter().enumerate().take(n / 2 * 2).skip(min) {
+            h = h.wrapping_mul(2).wrapping_add(gear[usize::from(*byte)]);
+            let mask = if i < center { chunker.mask_s } else { chunker.mask_l };
+            if h & mask == 0 {
+                return i;
+            }
+        }
+        n
+    }
+
+    fn xof(text: &str, len: usize) -> Vec<u8> {
+        let mut bytes = vec![0; len];
+        blake3::Hasher::new().update(text.as_bytes()).finalize_xof().fill(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn the_average_is_near_what_was_asked_for() {
+        let bytes = xof("average", 32 << 20);
+        let chunker = Chunker::default();
+        let count = Cutter::new(&chunker).chunks(&bytes).count();
+        let mean = bytes.len() / count;
+        assert!((48 << 10..96 << 10).contains(&mean), "{mean}");
+    }
+
+    #[test]
+    fn zeros_cut_at_max() {
+        let cutter = Cutter::new(&Chunker::default());
+        let lengths: Vec<usize> = cutter.chunks(&[0; 600_000]).map(<[u8]>::len).collect();
+        assert_eq!(lengths, [262_144, 262_144, 75_712]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_crate_follows_the_rule_of_the_spec(
+            seed in any::<[u8; 32]>(),
+            bits in 4_u32..12,
+            min in 32_u32..200,
+            extra in 0_u32..400,
+            bytes in proptest::collection::vec(any::<u8>(), 0..6000),
+        ) {
+            let chunker = Chunker {
+                min_bytes: min * 2,
+                avg_bytes: min * 2 + extra * 2,
+                max_bytes: min * 2 + extra * 6 + 2,
+                mask_s: ((1_u64 << (bits + 1)) - 1) << 18,
+                mask_l: ((1_u64 << (bits - 1)) - 1) << 20,
+                gear_seed: seed,
+            };
+            prop_assert_eq!(chunker.validate(), Ok(()));
+            let cutter = Cutter::new(&chunker);
+            let mut rest = &bytes[..];
+            for chunk in cutter.chunks(&bytes) {
+                prop_assert_eq!(chunk.len(), cut_by_the_spec(&chunker, rest));
+                rest = &rest[chunk.len()..];
+            }
+            prop_assert!(rest.is_empty());
+        }
+    }
+}

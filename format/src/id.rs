@@ -1,0 +1,147 @@
+//! Object kinds and content-derived ids.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The kinds of object that an archive holds (`spec/FORMAT.md`, section 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// A run of a file's bytes.
+    Chunk = 1,
+    /// A node of the list of a file's chunks.
+    ChunkList = 2,
+    /// A node of one directory.
+    Tree = 3,
+    /// A snapshot.
+    Snapshot = 4,
+}
+
+impl Kind {
+    /// All kinds, in the order of their numbers.
+    pub const ALL: [Self; 4] = [Self::Chunk, Self::ChunkList, Self::Tree, Self::Snapshot];
+
+    /// The kind with the number that segments record, if there is one.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// The context under which plain bytes of this kind are hashed; chunks have none, so that
+    /// their ids can be checked with `b3sum`.
+    fn context(self) -> Option<&'static str> {
+        match self {
+            Self::Chunk => None,
+            Self::ChunkList => Some("restante 2026 chunk list v1"),
+            Self::Tree => Some("restante 2026 tree v1"),
+            Self::Snapshot => Some("restante 2026 snapshot v1"),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Chunk => "chunk",
+            Self::ChunkList => "chunk list",
+            Self::Tree => "tree",
+            Self::Snapshot => "snapshot",
+        })
+    }
+}
+
+/// A 256-bit BLAKE3 hash: an object's id, a segment's seal or a block's check.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(pub [u8; 32]);
+
+impl Id {
+    /// The id of an object with these plain bytes.
+    pub fn of(kind: Kind, plain: &[u8]) -> Self {
+        match kind.context() {
+            None => Self(*blake3::hash(plain).as_bytes()),
+            Some(context) => derive(context, &[plain]),
+        }
+    }
+
+    /// The first eight hexadecimal digits, enough for people.
+    pub fn short(&self) -> String {
+        self.to_string()[..8].to_owned()
+    }
+}
+
+/// BLAKE3 in key-derivation mode over the concatenation of `parts`.
+pub fn derive(context: &str, parts: &[&[u8]]) -> Id {
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    for part in parts {
+        hasher.update(part);
+    }
+    Id(*hasher.finalize().as_bytes())
+}
+
+/// Lower-case hexadecimal digits of `bytes`.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]);
+    digits.map(char::from).collect()
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Id({self})")
+    }
+}
+
+/// The text is not 64 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id is 64 hexadecimal digits")]
+pub struct NotAnId;
+
+impl FromStr for Id {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 {
+            return Err(NotAnId);
+        }
+        let value = |digit: u8| char::from(digit).to_digit(16).ok_or(NotAnId);
+        let mut id = [0; 32];
+        for (byte, pair) in id.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = (value(pair[0])? * 16 + value(pair[1])?) as u8;
+        }
+        Ok(Self(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunk_ids_are_plain_blake3() {
+        let id = Id::of(Kind::Chunk, b"");
+        assert_eq!(id.to_string(), "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
+    }
+
+    #[test]
+    fn kinds_never_share_an_id() {
+        let ids: Vec<Id> = Kind::ALL.iter().map(|kind| Id::of(*kind, b"same bytes")).collect();
+        for (i, id) in ids.iter().enumerate() {
+            assert!(!ids[..i].contains(id));
+        }
+    }
+
+    #[test]
+    fn text_form_round_trips() {
+        let id = Id::of(Kind::Tree, b"x");
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert_eq!(id.to_string().to_uppercase().parse(), Ok(id));
+        assert_eq!("12".parse::<Id>(), Err(NotAnId));
+        assert_eq!("g".repeat(64).parse::<Id>(), Err(NotAnId));
+    }
+}

@@ -1,0 +1,225 @@
+//! An archive in a folder.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use bytes::Bytes;
+use tempfile::NamedTempFile;
+
+use super::{Lock, LockMode, Name, Store, range_error, slice};
+
+/// How many mappings are kept for the next read of the same segment.
+const KEPT_MAPPINGS: usize = 256;
+
+/// A folder of the local file system.
+#[derive(Debug)]
+pub struct LocalStore {
+    root: PathBuf,
+    /// `None` where files are read with positioned reads instead of being mapped.
+    mappings: Option<Mutex<HashMap<Name, Bytes>>>,
+}
+
+impl LocalStore {
+    /// The store in `root`, whether or not there is anything yet. Segments are mapped to be read.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into(), mappings: Some(Mutex::default()) }
+    }
+
+    /// Reads with positioned reads, so that a bad sector is an error and not a signal.
+    #[must_use]
+    pub fn unmapped(self) -> Self {
+        Self { mappings: None, ..self }
+    }
+
+    /// Makes the folders of a new archive below an empty or missing `root`.
+    pub fn create(root: impl Into<PathBuf>) -> io::Result<Self> {
+        let store = Self::new(root);
+        fs::create_dir_all(&store.root)?;
+        for folder in ["segments", "tmp"] {
+            fs::create_dir_all(store.root.join(folder))?;
+        }
+        OpenOptions::new().create(true).append(true).open(store.root.join("lock"))?;
+        sync_folder(&store.root)?;
+        if let Some(parent) = store.root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            sync_folder(parent)?;
+        }
+        Ok(store)
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn path(&self, name: Name) -> PathBuf {
+        self.root.join(name.to_string())
+    }
+
+    fn open(&self, name: Name) -> io::Result<File> {
+        File::open(self.path(name))
+    }
+
+    /// The mapped contents of a file that never changes.
+    fn map(&self, name: Name, mappings: &Mutex<HashMap<Name, Bytes>>) -> io::Result<Bytes> {
+        let mut mappings = mappings.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if let Some(bytes) = mappings.get(&name) {
+            return Ok(bytes.clone());
+        }
+        let file = self.open(name)?;
+        let bytes = if file.metadata()?.len() == 0 { Bytes::new() } else { map_file(&file)? };
+        if mappings.len() >= KEPT_MAPPINGS {
+            mappings.clear();
+        }
+        mappings.insert(name, bytes.clone());
+        Ok(bytes)
+    }
+
+    /// A new file in `tmp`, locked so that nobody takes it for a leftover; removed unless it is persisted.
+    fn temporary_file(&self) -> io::Result<NamedTempFile> {
+        loop {
+            let file = temporary_files().tempfile_in(self.root.join("tmp"))?;
+            file.as_file().lock()?;
+            // Somebody may have cleared it away before it was locked.
+            if file.path().exists() {
+                return Ok(file);
+            }
+        }
+    }
+
+    /// Removes what writers left in `tmp` that are no longer alive: nobody holds a lock on it.
+    fn clear_leftovers(&self) -> io::Result<()> {
+        for entry in fs::read_dir(self.root.join("tmp"))? {
+            let path = entry?.path();
+            let Ok(file) = File::open(&path) else { continue };
+            if file.try_lock().is_ok() {
+                // Another writer may have been faster.
+                let _ = fs::remove_file(&path);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names that no other process uses, with the permissions that the user's mask gives every new file.
+fn temporary_files() -> tempfile::Builder<'static, 'static> {
+    #[allow(unused_mut, reason = "only Unix has permission bits")]
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
+}
+
+#[allow(unsafe_code)]
+fn map_file(file: &File) -> io::Result<Bytes> {
+    // SAFETY: a mapping is sound as long as nobody changes or truncates the file. Files of an archive
+    // are put in place whole by a rename and from then on only ever deleted, which leaves a mapping
+    // intact (F-011). Whoever breaks that rule from outside gets a failed hash check or a signal.
+    let mapping = unsafe { memmap2::Mmap::map(file)? };
+    Ok(Bytes::from_owner(mapping))
+}
+
+#[cfg(unix)]
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Windows makes a rename durable by itself and cannot open folders as files.
+#[cfg(not(unix))]
+fn sync_folder(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !buffer.is_empty() {
+        let n = file.seek_read(buffer, offset)?;
+        if n == 0 {
+            return Err(range_error());
+        }
+        buffer = &mut buffer[n..];
+        offset += n as u64;
+    }
+    Ok(())
+}
+
+/// The lock vanishes with the file handle, and so with the process.
+struct FileLock(#[allow(dead_code, reason = "held for its lock")] File);
+
+impl Lock for FileLock {}
+
+impl Store for LocalStore {
+    fn location(&self) -> String {
+        self.root.display().to_string()
+    }
+
+    fn list(&self) -> io::Result<Vec<(Name, u64)>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.root.join("segments"))? {
+            let entry = entry?;
+            let Some(name) = entry.file_name().to_str().and_then(Name::of_segment_file) else { continue };
+            match entry.metadata() {
+                Ok(metadata) => names.push((name, metadata.len())),
+                // Deleted since the folder was read.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn read(&self, name: Name) -> io::Result<Bytes> {
+        fs::read(self.path(name)).map(Bytes::from)
+    }
+
+    fn read_range(&self, name: Name, range: Range<u64>) -> io::Result<Bytes> {
+        if let Some(mappings) = &self.mappings {
+            return slice(&self.map(name, mappings)?, range);
+        }
+        let file = self.open(name)?;
+        // Compared with the file first, so that a false length allocates nothing.
+        if range.start > range.end || range.end > file.metadata()?.len() {
+            return Err(range_error());
+        }
+        let mut buffer = vec![0; usize::try_from(range.end - range.start).map_err(|_| range_error())?];
+        read_exact_at(&file, &mut buffer, range.start)?;
+        Ok(buffer.into())
+    }
+
+    fn put(&self, name: Name, contents: &[u8]) -> io::Result<()> {
+        let target = self.path(name);
+        let mut temporary = self.temporary_file()?;
+        temporary.write_all(contents)?;
+        temporary.as_file().sync_all()?;
+        temporary.persist(&target).map_err(|failed| failed.error)?;
+        sync_folder(target.parent().unwrap_or(&self.root))
+    }
+
+    fn delete(&self, name: Name) -> io::Result<()> {
+        if let Some(mappings) = &self.mappings {
+            mappings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).remove(&name);
+        }
+        fs::remove_file(self.path(name))?;
+        sync_folder(self.path(name).parent().unwrap_or(&self.root))
+    }
+
+    fn lock(&self, mode: LockMode) -> io::Result<Box<dyn Lock>> {
+        let file = OpenOptions::new().create(true).append(true).open(self.root.join("lock"))?;
+        match mode {
+            LockMode::Shared => file.lock_shared()?,
+            LockMode::Exclusive => file.lock()?,
+        }
+        self.clear_leftovers()?;
+        Ok(Box::new(FileLock(file)))
+    }
+}

@@ -1,0 +1,21 @@
+//! Structs into bytes and back, without any I/O. Everything decoded here is untrusted: what comes
+//! out has passed every check that can be made without another file.
+
+pub mod codec;
+mod config;
+mod list;
+mod segment;
+mod snapshot;
+mod tree;
+
+pub use config::{CONFIG_BYTES, Chunker, Config};
+pub use list::{Item, ListNode};
+pub use segment::{
+    ArchiveId, BLOCK_ENTRY_BYTES, BlockEntry, DIRECTORY_HEAD_BYTES, Directory, HEADER_BYTES, Header, Method,
+    OBJECT_ENTRY_BYTES, ObjectEntry, TRAILER_BYTES, Trailer, seal,
+};
+pub use snapshot::{decode_snapshot, encode_snapshot};
+pub use tree::{Child, TreeNode};
+
+/// The version of the format that this program writes, and the newest that it reads.
+pub const VERSION: u16 = 1;
