@@ -43,7 +43,10 @@ pub fn decompress(stored: &[u8], plain_len: usize) -> Result<Vec<u8>, Flaw> {
     });
     match plain {
         Ok(plain) if plain.len() == plain_len => Ok(plain),
-        Ok(plain) => Err(flaw(format!("decode to {} bytes instead of {plain_len}", plain.len()))),
+        Ok(plain) => Err(flaw(format!(
+            "decode to {} bytes instead of {plain_len}",
+            plain.len()
+        ))),
         Err(error) => Err(flaw(format!("cannot be decoded: {error}"))),
     }
 }

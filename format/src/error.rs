@@ -23,7 +23,11 @@ pub struct Flaw {
 impl Flaw {
     /// A flaw in `field` of `part`.
     pub fn new(part: &'static str, field: &'static str, reason: impl Into<String>) -> Self {
-        Self { part, field, reason: reason.into() }
+        Self {
+            part,
+            field,
+            reason: reason.into(),
+        }
     }
 }
 
@@ -135,7 +139,7 @@ pub enum Error {
     },
     /// Stored bytes are not what was stored.
     #[error("{0}")]
-    Damaged(Damage),
+    Damaged(Box<Damage>),
     /// No intact segment holds an object that is needed.
     #[error("{kind} {id} is missing from the archive")]
     Missing {
@@ -180,6 +184,12 @@ pub enum Error {
         /// The names at the deepest level that was found, to suggest from.
         siblings: Vec<String>,
     },
+    /// A restore without a word about overwriting met something to overwrite.
+    #[error("{path} is not empty")]
+    TargetNotEmpty {
+        /// The folder.
+        path: String,
+    },
     /// The request makes no sense.
     #[error("{0}")]
     Request(String),
@@ -195,8 +205,21 @@ impl Error {
         move |source| Self::Io { op, path, source }
     }
 
+    /// Damage to a file of the archive as a whole.
+    pub fn damaged(file: impl Into<String>, offset: Option<u64>, flaw: Flaw) -> Self {
+        Self::Damaged(Box::new(Damage {
+            file: file.into(),
+            offset,
+            object: None,
+            flaw,
+        }))
+    }
+
     /// Whether stored bytes are damaged or missing.
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged(_) | Self::Missing { .. } | Self::Invalid { .. })
+        matches!(
+            self,
+            Self::Damaged(_) | Self::Missing { .. } | Self::Invalid { .. }
+        )
     }
 }

@@ -80,7 +80,9 @@ pub fn derive(context: &str, parts: &[&[u8]]) -> Id {
 /// Lower-case hexadecimal digits of `bytes`.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]);
+    let digits = bytes
+        .iter()
+        .flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]);
     digits.map(char::from).collect()
 }
 
@@ -125,12 +127,18 @@ mod tests {
     #[test]
     fn chunk_ids_are_plain_blake3() {
         let id = Id::of(Kind::Chunk, b"");
-        assert_eq!(id.to_string(), "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
+        assert_eq!(
+            id.to_string(),
+            "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+        );
     }
 
     #[test]
     fn kinds_never_share_an_id() {
-        let ids: Vec<Id> = Kind::ALL.iter().map(|kind| Id::of(*kind, b"same bytes")).collect();
+        let ids: Vec<Id> = Kind::ALL
+            .iter()
+            .map(|kind| Id::of(*kind, b"same bytes"))
+            .collect();
         for (i, id) in ids.iter().enumerate() {
             assert!(!ids[..i].contains(id));
         }

@@ -14,7 +14,11 @@ pub struct Ordered<'a, 'scope, T> {
 impl<'a, 'scope, T: Send + 'scope> Ordered<'a, 'scope, T> {
     /// An empty queue for at most `limit` tasks.
     pub fn new(scope: &'a rayon::Scope<'scope>, limit: usize) -> Self {
-        Self { scope, pending: VecDeque::new(), limit: limit.max(1) }
+        Self {
+            scope,
+            pending: VecDeque::new(),
+            limit: limit.max(1),
+        }
     }
 
     /// Starts a task. Call it only when the queue is not [full](Self::is_full).
@@ -80,7 +84,10 @@ mod tests {
 
     #[test]
     fn one_thread_that_waits_for_itself_does_not_hang() {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a pool");
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .expect("a pool");
         assert_eq!(pool.install(|| squares(20, 3)).len(), 20);
     }
 }

@@ -12,12 +12,25 @@ fn name(n: u8) -> Name {
 
 fn conforms(store: &dyn Store) {
     assert_eq!(store.list().expect("list"), []);
-    assert_eq!(store.read(Name::Config).expect_err("missing").kind(), ErrorKind::NotFound);
-    assert_eq!(store.read_range(name(1), 0..1).expect_err("missing").kind(), ErrorKind::NotFound);
-    assert_eq!(store.delete(name(1)).expect_err("missing").kind(), ErrorKind::NotFound);
+    assert_eq!(
+        store.read(Name::Config).expect_err("missing").kind(),
+        ErrorKind::NotFound
+    );
+    assert_eq!(
+        store.read_range(name(1), 0..1).expect_err("missing").kind(),
+        ErrorKind::NotFound
+    );
+    assert_eq!(
+        store.delete(name(1)).expect_err("missing").kind(),
+        ErrorKind::NotFound
+    );
 
     store.put(Name::Config, b"config").expect("put");
-    let contents = [(name(1), &b"0123456789"[..]), (name(2), b""), (name(3), &[7; 100_000])];
+    let contents = [
+        (name(1), &b"0123456789"[..]),
+        (name(2), b""),
+        (name(3), &[7; 100_000]),
+    ];
     for (name, bytes) in contents {
         store.put(name, bytes).expect("put");
         store.put(name, bytes).expect("the same again");
@@ -30,16 +43,24 @@ fn conforms(store: &dyn Store) {
         assert_eq!(store.read_range(name, 0..bytes.len() as u64).expect("all"), bytes);
     }
     assert_eq!(store.read_range(name(1), 3..7).expect("middle"), &b"3456"[..]);
-    assert_eq!(store.read_range(name(1), 10..10).expect("nothing, at the end"), &b""[..]);
+    assert_eq!(
+        store.read_range(name(1), 10..10).expect("nothing, at the end"),
+        &b""[..]
+    );
     for range in [5..11, 11..12, 0..u64::MAX, u64::MAX - 1..u64::MAX] {
-        let error = store.read_range(name(1), range.clone()).expect_err("beyond the end");
+        let error = store
+            .read_range(name(1), range.clone())
+            .expect_err("beyond the end");
         assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{range:?}");
     }
 
     let kept = store.read_range(name(3), 0..100_000).expect("read");
     store.delete(name(3)).expect("delete");
     assert_eq!(kept, &[7; 100_000][..], "what was read outlives the file");
-    assert_eq!(store.read(name(3)).expect_err("deleted").kind(), ErrorKind::NotFound);
+    assert_eq!(
+        store.read(name(3)).expect_err("deleted").kind(),
+        ErrorKind::NotFound
+    );
     assert_eq!(store.list().expect("list").len(), 2);
 
     let first = store.lock(LockMode::Shared).expect("lock");
@@ -69,7 +90,12 @@ fn every_store_conforms() {
 fn foreign_files_are_ignored() {
     let (_folder, store) = local();
     let segments = store.root().join("segments");
-    for foreign in ["x.rst", "README", &format!("{}.rst", "A".repeat(64)), &format!("{}.tmp", "a".repeat(64))] {
+    for foreign in [
+        "x.rst",
+        "README",
+        &format!("{}.rst", "A".repeat(64)),
+        &format!("{}.tmp", "a".repeat(64)),
+    ] {
         std::fs::write(segments.join(foreign), "x").expect("write");
     }
     assert_eq!(store.list().expect("list"), []);
@@ -83,7 +109,10 @@ fn leftovers_of_the_dead_go_and_those_of_the_living_stay() {
     let living = std::fs::File::create(tmp.join("living")).expect("create");
     living.lock().expect("lock");
     drop(store.lock(LockMode::Shared).expect("lock"));
-    let left: Vec<_> = std::fs::read_dir(&tmp).expect("list").map(|e| e.expect("entry").file_name()).collect();
+    let left: Vec<_> = std::fs::read_dir(&tmp)
+        .expect("list")
+        .map(|e| e.expect("entry").file_name())
+        .collect();
     assert_eq!(left, ["living"]);
 }
 
@@ -92,7 +121,10 @@ fn the_recorder_counts() {
     let store = RecordingStore::new(MemoryStore::default());
     store.put(name(1), b"abc").expect("put");
     store.read_range(name(1), 1..2).expect("read");
-    assert_eq!(store.take_calls(), [Call::Put(name(1), 3), Call::ReadRange(name(1), 1..2)]);
+    assert_eq!(
+        store.take_calls(),
+        [Call::Put(name(1), 3), Call::ReadRange(name(1), 1..2)]
+    );
     assert_eq!(store.take_calls(), []);
 }
 

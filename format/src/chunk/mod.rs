@@ -84,8 +84,11 @@ mod tests {
     /// The rule as the spec words it, one byte at a time.
     fn cut_by_the_spec(chunker: &Chunker, b: &[u8]) -> usize {
         let gear = gear_table(&chunker.gear_seed);
-        let (min, avg, max) =
-            (chunker.min_bytes as usize, chunker.avg_bytes as usize, chunker.max_bytes as usize);
+        let (min, avg, max) = (
+            chunker.min_bytes as usize,
+            chunker.avg_bytes as usize,
+            chunker.max_bytes as usize,
+        );
         if b.len() <= min {
             return b.len();
         }
@@ -94,7 +97,11 @@ mod tests {
         let mut h = 0_u64;
         for (i, byte) in b.iter().enumerate().take(n / 2 * 2).skip(min) {
             h = h.wrapping_mul(2).wrapping_add(gear[usize::from(*byte)]);
-            let mask = if i < center { chunker.mask_s } else { chunker.mask_l };
+            let mask = if i < center {
+                chunker.mask_s
+            } else {
+                chunker.mask_l
+            };
             if h & mask == 0 {
                 return i;
             }
@@ -104,7 +111,10 @@ mod tests {
 
     fn xof(text: &str, len: usize) -> Vec<u8> {
         let mut bytes = vec![0; len];
-        blake3::Hasher::new().update(text.as_bytes()).finalize_xof().fill(&mut bytes);
+        blake3::Hasher::new()
+            .update(text.as_bytes())
+            .finalize_xof()
+            .fill(&mut bytes);
         bytes
     }
 

@@ -35,12 +35,18 @@ impl<S: Store> FaultyStore<S> {
     /// A store that fails from the call with number `at` on, counted from 0 over calls of all kinds;
     /// without a fault it only counts.
     pub fn new(inner: S, fault: Option<(u64, Fault)>) -> Self {
-        Self { inner, state: Mutex::new(State { calls: 0, fault }) }
+        Self {
+            inner,
+            state: Mutex::new(State { calls: 0, fault }),
+        }
     }
 
     /// How many calls there were.
     pub fn calls(&self) -> u64 {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).calls
+        self.state
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .calls
     }
 
     /// The store behind, with what reached it.

@@ -1,6 +1,6 @@
 //! An archive in a folder.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::Range;
@@ -12,27 +12,66 @@ use tempfile::NamedTempFile;
 
 use super::{Lock, LockMode, Name, Store, range_error, slice};
 
-/// How many mappings are kept for the next read of the same segment.
+/// How many mappings, and of how many bytes, are kept for the next read of the same segment. Mapped
+/// pages that were read count as the process's memory.
 const KEPT_MAPPINGS: usize = 256;
+const KEPT_BYTES: usize = 48 << 20;
 
 /// A folder of the local file system.
 #[derive(Debug)]
 pub struct LocalStore {
     root: PathBuf,
     /// `None` where files are read with positioned reads instead of being mapped.
-    mappings: Option<Mutex<HashMap<Name, Bytes>>>,
+    mappings: Option<Mutex<Mappings>>,
+}
+
+/// Mapped segments, the oldest first.
+#[derive(Debug, Default)]
+struct Mappings {
+    by_name: HashMap<Name, Bytes>,
+    order: VecDeque<Name>,
+    bytes: usize,
+}
+
+impl Mappings {
+    /// Keeps a mapping, and lets the oldest ones go.
+    fn keep(&mut self, name: Name, mapped: Bytes) {
+        self.bytes += mapped.len();
+        self.order.push_back(name);
+        self.by_name.insert(name, mapped);
+        while self.order.len() > KEPT_MAPPINGS || (self.bytes > KEPT_BYTES && self.order.len() > 1) {
+            let oldest = self
+                .order
+                .pop_front()
+                .and_then(|oldest| self.by_name.remove(&oldest));
+            self.bytes -= oldest.map_or(0, |bytes| bytes.len());
+        }
+    }
+
+    fn forget(&mut self, name: Name) {
+        if let Some(bytes) = self.by_name.remove(&name) {
+            self.bytes -= bytes.len();
+            self.order.retain(|kept| *kept != name);
+        }
+    }
 }
 
 impl LocalStore {
     /// The store in `root`, whether or not there is anything yet. Segments are mapped to be read.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), mappings: Some(Mutex::default()) }
+        Self {
+            root: root.into(),
+            mappings: Some(Mutex::default()),
+        }
     }
 
     /// Reads with positioned reads, so that a bad sector is an error and not a signal.
     #[must_use]
     pub fn unmapped(self) -> Self {
-        Self { mappings: None, ..self }
+        Self {
+            mappings: None,
+            ..self
+        }
     }
 
     /// Makes the folders of a new archive below an empty or missing `root`.
@@ -42,9 +81,16 @@ impl LocalStore {
         for folder in ["segments", "tmp"] {
             fs::create_dir_all(store.root.join(folder))?;
         }
-        OpenOptions::new().create(true).append(true).open(store.root.join("lock"))?;
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(store.root.join("lock"))?;
         sync_folder(&store.root)?;
-        if let Some(parent) = store.root.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        if let Some(parent) = store
+            .root
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
             sync_folder(parent)?;
         }
         Ok(store)
@@ -64,17 +110,18 @@ impl LocalStore {
     }
 
     /// The mapped contents of a file that never changes.
-    fn map(&self, name: Name, mappings: &Mutex<HashMap<Name, Bytes>>) -> io::Result<Bytes> {
+    fn map(&self, name: Name, mappings: &Mutex<Mappings>) -> io::Result<Bytes> {
         let mut mappings = mappings.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        if let Some(bytes) = mappings.get(&name) {
+        if let Some(bytes) = mappings.by_name.get(&name) {
             return Ok(bytes.clone());
         }
         let file = self.open(name)?;
-        let bytes = if file.metadata()?.len() == 0 { Bytes::new() } else { map_file(&file)? };
-        if mappings.len() >= KEPT_MAPPINGS {
-            mappings.clear();
-        }
-        mappings.insert(name, bytes.clone());
+        let bytes = if file.metadata()?.len() == 0 {
+            Bytes::new()
+        } else {
+            map_file(&file)?
+        };
+        mappings.keep(name, bytes.clone());
         Ok(bytes)
     }
 
@@ -166,7 +213,9 @@ impl Store for LocalStore {
         let mut names = Vec::new();
         for entry in fs::read_dir(self.root.join("segments"))? {
             let entry = entry?;
-            let Some(name) = entry.file_name().to_str().and_then(Name::of_segment_file) else { continue };
+            let Some(name) = entry.file_name().to_str().and_then(Name::of_segment_file) else {
+                continue;
+            };
             match entry.metadata() {
                 Ok(metadata) => names.push((name, metadata.len())),
                 // Deleted since the folder was read.
@@ -207,14 +256,20 @@ impl Store for LocalStore {
 
     fn delete(&self, name: Name) -> io::Result<()> {
         if let Some(mappings) = &self.mappings {
-            mappings.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).remove(&name);
+            mappings
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .forget(name);
         }
         fs::remove_file(self.path(name))?;
         sync_folder(self.path(name).parent().unwrap_or(&self.root))
     }
 
     fn lock(&self, mode: LockMode) -> io::Result<Box<dyn Lock>> {
-        let file = OpenOptions::new().create(true).append(true).open(self.root.join("lock"))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.root.join("lock"))?;
         match mode {
             LockMode::Shared => file.lock_shared()?,
             LockMode::Exclusive => file.lock()?,

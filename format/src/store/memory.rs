@@ -18,7 +18,9 @@ pub struct MemoryStore {
 impl MemoryStore {
     /// A store that holds these files.
     pub fn from_files(files: BTreeMap<Name, Bytes>) -> Self {
-        Self { files: Mutex::new(files) }
+        Self {
+            files: Mutex::new(files),
+        }
     }
 
     /// A copy of all files, to keep or to damage.
@@ -39,11 +41,16 @@ impl Store for MemoryStore {
     fn list(&self) -> io::Result<Vec<(Name, u64)>> {
         let files = self.guard();
         let segments = files.iter().filter(|(name, _)| **name != Name::Config);
-        Ok(segments.map(|(name, bytes)| (*name, bytes.len() as u64)).collect())
+        Ok(segments
+            .map(|(name, bytes)| (*name, bytes.len() as u64))
+            .collect())
     }
 
     fn read(&self, name: Name) -> io::Result<Bytes> {
-        self.guard().get(&name).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.guard()
+            .get(&name)
+            .cloned()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn read_range(&self, name: Name, range: Range<u64>) -> io::Result<Bytes> {
@@ -56,7 +63,10 @@ impl Store for MemoryStore {
     }
 
     fn delete(&self, name: Name) -> io::Result<()> {
-        self.guard().remove(&name).map(|_| ()).ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.guard()
+            .remove(&name)
+            .map(|_| ())
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn lock(&self, _mode: LockMode) -> io::Result<Box<dyn Lock>> {

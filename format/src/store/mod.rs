@@ -94,11 +94,20 @@ struct NoLock;
 impl Lock for NoLock {}
 
 fn range_error() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than it should be")
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "the file is shorter than it should be",
+    )
 }
 
 fn slice(whole: &Bytes, range: Range<u64>) -> io::Result<Bytes> {
-    let end = usize::try_from(range.end).ok().filter(|end| *end <= whole.len()).ok_or_else(range_error)?;
-    let start = usize::try_from(range.start).ok().filter(|start| *start <= end).ok_or_else(range_error)?;
+    let end = usize::try_from(range.end)
+        .ok()
+        .filter(|end| *end <= whole.len())
+        .ok_or_else(range_error)?;
+    let start = usize::try_from(range.start)
+        .ok()
+        .filter(|start| *start <= end)
+        .ok_or_else(range_error)?;
     Ok(whole.slice(start..end))
 }

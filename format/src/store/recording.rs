@@ -35,7 +35,10 @@ pub struct RecordingStore<S> {
 impl<S: Store> RecordingStore<S> {
     /// A recorder in front of `inner`.
     pub fn new(inner: S) -> Self {
-        Self { inner, calls: Mutex::default() }
+        Self {
+            inner,
+            calls: Mutex::default(),
+        }
     }
 
     /// The calls since the last time they were taken.
@@ -44,7 +47,10 @@ impl<S: Store> RecordingStore<S> {
     }
 
     fn record(&self, call: Call) -> &S {
-        self.calls.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(call);
+        self.calls
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(call);
         &self.inner
     }
 }
@@ -63,7 +69,8 @@ impl<S: Store> Store for RecordingStore<S> {
     }
 
     fn read_range(&self, name: Name, range: Range<u64>) -> io::Result<Bytes> {
-        self.record(Call::ReadRange(name, range.clone())).read_range(name, range)
+        self.record(Call::ReadRange(name, range.clone()))
+            .read_range(name, range)
     }
 
     fn put(&self, name: Name, contents: &[u8]) -> io::Result<()> {

@@ -9,8 +9,9 @@ use crate::limits::OBJECT_BYTES;
 /// No structure may make the decoder reserve more than this, whatever lengths it claims.
 type Bounded<I> = Configuration<LittleEndian, I, Limit<{ OBJECT_BYTES }>>;
 
-const FIXED: Bounded<Fixint> =
-    bincode::config::standard().with_fixed_int_encoding().with_limit::<{ OBJECT_BYTES }>();
+const FIXED: Bounded<Fixint> = bincode::config::standard()
+    .with_fixed_int_encoding()
+    .with_limit::<{ OBJECT_BYTES }>();
 const COMPACT: Bounded<Varint> = bincode::config::standard().with_limit::<{ OBJECT_BYTES }>();
 
 fn encode<T: Encode, C: bincode::config::Config>(value: &T, config: C) -> Vec<u8> {

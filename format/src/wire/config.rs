@@ -1,8 +1,8 @@
 //! The archive's config (`spec/FORMAT.md`, section 3).
 
+use super::VERSION;
 use super::codec::{Decode, Encode, from_fixed, to_fixed};
 use super::segment::{ArchiveId, check_flags};
-use super::VERSION;
 use crate::error::{Flaw, Malformed};
 use crate::id::{Id, derive};
 use crate::limits::CHUNK_BYTES;
@@ -83,6 +83,16 @@ fn check(bytes: &[u8]) -> Id {
     derive("restante 2026 config v1", &[bytes])
 }
 
+/// Whether the check says that this was a config of this version before its first bytes were damaged.
+fn is_ours_but_for_its_beginning(bytes: &[u8]) -> bool {
+    let beginning = [&MAGIC[..], &VERSION.to_le_bytes()].concat();
+    if bytes.len() != CONFIG_BYTES || bytes.starts_with(&beginning) {
+        return false;
+    }
+    let (checked, recorded) = bytes.split_at(CHECKED_BYTES);
+    check(&[&beginning, &checked[beginning.len()..]].concat()).0 == recorded
+}
+
 impl Config {
     /// The bytes of the config file.
     pub fn encode(&self) -> Vec<u8> {
@@ -115,6 +125,12 @@ impl Config {
     /// The config that `bytes` hold. The order of the checks is that of F-020.
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let flaw = |field, reason: &str| Malformed::Flaw(Flaw::new("config", field, reason));
+        if MAGIC.starts_with(bytes) {
+            return Err(flaw("length", "is that of no config"));
+        }
+        if is_ours_but_for_its_beginning(bytes) {
+            return Err(flaw("magic, version", "do not fit the check"));
+        }
         if !bytes.starts_with(&MAGIC) {
             return Err(Malformed::Magic("config"));
         }
@@ -122,7 +138,10 @@ impl Config {
             super::segment::check_version("config", u16::from_le_bytes([version[0], version[1]]))?;
         }
         if bytes.len() != CONFIG_BYTES {
-            return Err(flaw("length", &format!("{} bytes instead of {CONFIG_BYTES}", bytes.len())));
+            return Err(flaw(
+                "length",
+                &format!("{} bytes instead of {CONFIG_BYTES}", bytes.len()),
+            ));
         }
         let stored: Stored = from_fixed("config", bytes)?;
         if stored.check != check(&bytes[..CHECKED_BYTES]).0 {
@@ -131,7 +150,10 @@ impl Config {
         check_flags("config", stored.incompatible)?;
         if stored.chunker != FAST_CDC_2020 {
             let detail = format!("chunker {}", stored.chunker);
-            return Err(Malformed::NewerFeature { part: "config", detail });
+            return Err(Malformed::NewerFeature {
+                part: "config",
+                detail,
+            });
         }
         if stored.body_bytes != BODY_BYTES {
             return Err(flaw("body length", "is not that of this version"));
@@ -166,8 +188,16 @@ impl Config {
 impl Chunker {
     /// Whether the cut rule is defined for these parameters.
     pub fn validate(&self) -> Result<(), &'static str> {
-        let Self { min_bytes, avg_bytes, max_bytes, mask_s, mask_l, .. } = *self;
-        if !(64 <= min_bytes && min_bytes <= avg_bytes && avg_bytes <= max_bytes && max_bytes <= CHUNK_BYTES) {
+        let Self {
+            min_bytes,
+            avg_bytes,
+            max_bytes,
+            mask_s,
+            mask_l,
+            ..
+        } = *self;
+        if !(64 <= min_bytes && min_bytes <= avg_bytes && avg_bytes <= max_bytes && max_bytes <= CHUNK_BYTES)
+        {
             return Err("the sizes do not ascend from 64 bytes to 8 MiB at most");
         }
         if [min_bytes, avg_bytes, max_bytes].iter().any(|size| size % 2 == 1) {
@@ -185,7 +215,12 @@ mod tests {
     use super::*;
 
     fn config() -> Config {
-        Config { archive: ArchiveId([7; 16]), created: 1_790_000_000, chunker: Chunker::default(), zstd_level: 3 }
+        Config {
+            archive: ArchiveId([7; 16]),
+            created: 1_790_000_000,
+            chunker: Chunker::default(),
+            zstd_level: 3,
+        }
     }
 
     #[test]
@@ -202,9 +237,15 @@ mod tests {
             for bit in 0..8 {
                 let mut flipped = bytes.clone();
                 flipped[i] ^= 1 << bit;
-                assert!(Config::decode(&flipped).is_err(), "byte {i}");
+                assert!(
+                    matches!(Config::decode(&flipped), Err(Malformed::Flaw(_))),
+                    "byte {i}"
+                );
             }
-            assert!(Config::decode(&bytes[..i]).is_err(), "{i} bytes");
+            assert!(
+                matches!(Config::decode(&bytes[..i]), Err(Malformed::Flaw(_))),
+                "{i} bytes"
+            );
         }
     }
 
@@ -213,11 +254,22 @@ mod tests {
     fn newer_is_called_newer() {
         let mut newer = config().encode();
         newer[8] = 2;
-        assert!(matches!(Config::decode(&newer), Err(Malformed::NewerVersion { found: 2, known: 1, .. })));
+        newer[100] ^= 1;
+        assert!(matches!(
+            Config::decode(&newer),
+            Err(Malformed::NewerVersion {
+                found: 2,
+                known: 1,
+                ..
+            })
+        ));
         let mut feature = config().encode();
         feature[12] = 1;
         let check = check(&feature[..CHECKED_BYTES]);
         feature[CHECKED_BYTES..].copy_from_slice(&check.0);
-        assert!(matches!(Config::decode(&feature), Err(Malformed::NewerFeature { .. })));
+        assert!(matches!(
+            Config::decode(&feature),
+            Err(Malformed::NewerFeature { .. })
+        ));
     }
 }

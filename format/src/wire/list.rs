@@ -38,8 +38,14 @@ struct StoredNode {
 impl ListNode {
     /// The node's plain bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let stored = |item: &Item| StoredItem { len: item.len, id: item.id.map(|id| id.0) };
-        to_compact(&StoredNode { level: self.level, items: self.items.iter().map(stored).collect() })
+        let stored = |item: &Item| StoredItem {
+            len: item.len,
+            id: item.id.map(|id| id.0),
+        };
+        to_compact(&StoredNode {
+            level: self.level,
+            items: self.items.iter().map(stored).collect(),
+        })
     }
 
     /// The node that `bytes` hold. Whether it fits its parent is checked by whoever walks the list.
@@ -55,7 +61,10 @@ impl ListNode {
         let mut total = 0_u64;
         let mut after_hole = false;
         for item in &stored.items {
-            total = total.checked_add(item.len).filter(|total| *total <= i64::MAX as u64).ok_or_else(|| flaw("length", "overflows"))?;
+            total = total
+                .checked_add(item.len)
+                .filter(|total| *total <= i64::MAX as u64)
+                .ok_or_else(|| flaw("length", "overflows"))?;
             if item.len == 0 {
                 return Err(flaw("length", "is zero"));
             }
@@ -64,8 +73,18 @@ impl ListNode {
             }
             after_hole = item.id.is_none();
         }
-        let items = stored.items.into_iter().map(|item| Item { len: item.len, id: item.id.map(Id) }).collect();
-        Ok(Self { level: stored.level, items })
+        let items = stored
+            .items
+            .into_iter()
+            .map(|item| Item {
+                len: item.len,
+                id: item.id.map(Id),
+            })
+            .collect();
+        Ok(Self {
+            level: stored.level,
+            items,
+        })
     }
 
     /// The bytes of the file that the node stands for.
@@ -84,7 +103,13 @@ mod tests {
     use super::*;
 
     fn node(level: u8, items: &[(u64, Option<u8>)]) -> ListNode {
-        let items = items.iter().map(|(len, id)| Item { len: *len, id: id.map(|n| Id([n; 32])) }).collect();
+        let items = items
+            .iter()
+            .map(|(len, id)| Item {
+                len: *len,
+                id: id.map(|n| Id([n; 32])),
+            })
+            .collect();
         ListNode { level, items }
     }
 
@@ -103,7 +128,10 @@ mod tests {
             ("two holes", node(0, &[(1, None), (1, None)])),
             ("hole above the leaves", node(1, &[(1, None)])),
             ("level", node(8, &[(1, Some(1))])),
-            ("2^63", node(0, &[(u64::MAX / 2, Some(1)), (u64::MAX / 2 + 2, Some(2))])),
+            (
+                "2^63",
+                node(0, &[(u64::MAX / 2, Some(1)), (u64::MAX / 2 + 2, Some(2))]),
+            ),
         ] {
             assert!(ListNode::decode(&bad.encode()).is_err(), "{why}");
         }

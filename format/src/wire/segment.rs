@@ -35,7 +35,11 @@ pub(super) fn check_version(part: &'static str, found: u16) -> Result<(), Malfor
     match found {
         VERSION => Ok(()),
         0 => Err(Flaw::new(part, "version", "is 0").into()),
-        _ => Err(Malformed::NewerVersion { part, found, known: VERSION }),
+        _ => Err(Malformed::NewerVersion {
+            part,
+            found,
+            known: VERSION,
+        }),
     }
 }
 
@@ -43,7 +47,10 @@ pub(super) fn check_version(part: &'static str, found: u16) -> Result<(), Malfor
 pub(super) fn check_flags(part: &'static str, incompatible: u32) -> Result<(), Malformed> {
     match incompatible {
         0 => Ok(()),
-        flags => Err(Malformed::NewerFeature { part, detail: format!("incompatible flags {flags:#x}") }),
+        flags => Err(Malformed::NewerFeature {
+            part,
+            detail: format!("incompatible flags {flags:#x}"),
+        }),
     }
 }
 
@@ -99,7 +106,9 @@ impl Header {
         if stored.reserved != 0 || stored.reserved_too != 0 || stored.room != [0; 24] {
             return Err(Flaw::new("header", "reserved", "is not zero").into());
         }
-        Ok(Self { archive: ArchiveId(stored.archive) })
+        Ok(Self {
+            archive: ArchiveId(stored.archive),
+        })
     }
 }
 
@@ -192,7 +201,9 @@ impl Directory {
 
     /// The offset at which the blocks end.
     pub fn blocks_end(&self) -> u64 {
-        self.blocks.last().map_or(HEADER_BYTES as u64, |block| block.offset + u64::from(block.stored_len))
+        self.blocks.last().map_or(HEADER_BYTES as u64, |block| {
+            block.offset + u64::from(block.stored_len)
+        })
     }
 
     /// The directory's bytes.
@@ -264,7 +275,10 @@ impl Directory {
 
     /// The entry of the object with this id, found by bisection.
     pub fn find(&self, id: &Id) -> Option<&ObjectEntry> {
-        self.objects.binary_search_by(|entry| entry.id.cmp(id)).ok().map(|i| &self.objects[i])
+        self.objects
+            .binary_search_by(|entry| entry.id.cmp(id))
+            .ok()
+            .map(|i| &self.objects[i])
     }
 }
 
@@ -276,13 +290,19 @@ fn decode_block(bytes: &[u8], expected_offset: u64) -> Result<BlockEntry, Flaw> 
         other => return Err(directory_flaw("block method", format!("{other} is none"))),
     };
     if stored.offset != expected_offset {
-        return Err(directory_flaw("block offset", "is not where the block before ends"));
+        return Err(directory_flaw(
+            "block offset",
+            "is not where the block before ends",
+        ));
     }
     if stored.stored_len == 0 || stored.plain_len == 0 || stored.plain_len as usize > OBJECT_BYTES {
         return Err(directory_flaw("block length", "is zero or above 16 MiB"));
     }
     if method == Method::Raw && stored.stored_len != stored.plain_len {
-        return Err(directory_flaw("block length", "differs between stored and plain in a raw block"));
+        return Err(directory_flaw(
+            "block length",
+            "differs between stored and plain in a raw block",
+        ));
     }
     if stored.reserved != [0; 7] {
         return Err(directory_flaw("reserved", "is not zero"));
@@ -366,7 +386,14 @@ impl Trailer {
         });
         let seal = seal(header, directory, &bytes);
         bytes[SEALED_TRAILER_BYTES..].copy_from_slice(&seal.0);
-        (Self { directory_offset, directory_len, seal }, bytes)
+        (
+            Self {
+                directory_offset,
+                directory_len,
+                seal,
+            },
+            bytes,
+        )
     }
 
     /// The trailer that `bytes` hold, of a segment of `segment_len` bytes. That the seal fits
@@ -414,7 +441,13 @@ mod tests {
             method: Method::Raw,
             check: Id([1; 32]),
         };
-        let object = |n, block, offset, len| ObjectEntry { id: Id([n; 32]), block, offset, len, kind: Kind::Chunk };
+        let object = |n, block, offset, len| ObjectEntry {
+            id: Id([n; 32]),
+            block,
+            offset,
+            len,
+            kind: Kind::Chunk,
+        };
         Directory {
             blocks: vec![block(64, 10), block(74, 5)],
             objects: vec![object(1, 0, 0, 10), object(2, 1, 0, 2), object(3, 1, 2, 3)],
@@ -423,7 +456,14 @@ mod tests {
 
     #[test]
     fn sizes_are_those_of_the_spec() {
-        assert_eq!(Header { archive: ArchiveId([1; 16]) }.encode().len(), HEADER_BYTES);
+        assert_eq!(
+            Header {
+                archive: ArchiveId([1; 16])
+            }
+            .encode()
+            .len(),
+            HEADER_BYTES
+        );
         assert_eq!(directory().encode().len(), Directory::encoded_len(2, 3));
         assert_eq!(Trailer::seal(&[], 64, &[]).1.len(), TRAILER_BYTES);
     }
@@ -431,7 +471,10 @@ mod tests {
     #[test]
     fn directory_round_trip() {
         assert_eq!(Directory::decode(&directory().encode()), Ok(directory()));
-        assert_eq!(Directory::decode(&Directory::default().encode()), Ok(Directory::default()));
+        assert_eq!(
+            Directory::decode(&Directory::default().encode()),
+            Ok(Directory::default())
+        );
     }
 
     // F-030, F-033, F-034

@@ -52,7 +52,11 @@ pub fn encode_snapshot(snapshot: &Snapshot) -> Vec<u8> {
         torn_count: counts.torn,
         unreadable_count: counts.unreadable,
         torn: snapshot.torn.clone(),
-        unreadable: snapshot.unreadable.iter().map(|u| (u.path.clone(), u.reason.clone())).collect(),
+        unreadable: snapshot
+            .unreadable
+            .iter()
+            .map(|u| (u.path.clone(), u.reason.clone()))
+            .collect(),
     })
 }
 
@@ -63,7 +67,11 @@ pub fn decode_snapshot(bytes: &[u8]) -> Result<Snapshot, Flaw> {
     if stored.host.len() > HOST_BYTES {
         return Err(flaw("host", "is longer than 1,024 bytes"));
     }
-    if stored.connector.as_ref().is_some_and(|name| name.len() > CONNECTOR_BYTES) {
+    if stored
+        .connector
+        .as_ref()
+        .is_some_and(|name| name.len() > CONNECTOR_BYTES)
+    {
         return Err(flaw("connector", "is longer than 256 bytes"));
     }
     if stored.tags.windows(2).any(|pair| pair[0] >= pair[1]) {
@@ -99,7 +107,11 @@ pub fn decode_snapshot(bytes: &[u8]) -> Result<Snapshot, Flaw> {
             unreadable: stored.unreadable_count,
         },
         torn: stored.torn,
-        unreadable: stored.unreadable.into_iter().map(|(path, reason)| Unreadable { path, reason }).collect(),
+        unreadable: stored
+            .unreadable
+            .into_iter()
+            .map(|(path, reason)| Unreadable { path, reason })
+            .collect(),
     })
 }
 
@@ -110,7 +122,10 @@ mod tests {
 
     fn snapshot() -> Snapshot {
         Snapshot {
-            time: Timestamp { secs: 1_795_000_000, nanos: 5 },
+            time: Timestamp {
+                secs: 1_795_000_000,
+                nanos: 5,
+            },
             host: "EXCH1".into(),
             connector: Some("conn-tables".into()),
             paths: vec![b"/mnt/exch1/Conndata/Tables".to_vec()],
@@ -118,9 +133,17 @@ mod tests {
             root: Id([1; 32]),
             parent: None,
             program: "test".into(),
-            counts: Counts { files: 3, torn: 2, unreadable: 1, ..Counts::default() },
+            counts: Counts {
+                files: 3,
+                torn: 2,
+                unreadable: 1,
+                ..Counts::default()
+            },
             torn: vec![b"x/\xff".to_vec()],
-            unreadable: vec![Unreadable { path: b"y".to_vec(), reason: "no".into() }],
+            unreadable: vec![Unreadable {
+                path: b"y".to_vec(),
+                reason: "no".into(),
+            }],
         }
     }
 
@@ -146,7 +169,12 @@ mod tests {
         for (field, change) in changes {
             let mut changed = snapshot();
             change(&mut changed);
-            assert_eq!(decode_snapshot(&encode_snapshot(&changed)).expect_err(field).field, field);
+            assert_eq!(
+                decode_snapshot(&encode_snapshot(&changed))
+                    .expect_err(field)
+                    .field,
+                field
+            );
         }
     }
 }

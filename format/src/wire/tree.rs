@@ -34,8 +34,14 @@ pub enum TreeNode {
 
 #[derive(Encode, Decode)]
 enum StoredTree {
-    Leaf { owners: Vec<StoredOwner>, entries: Vec<StoredEntry> },
-    Inner { level: u8, children: Vec<StoredChild> },
+    Leaf {
+        owners: Vec<StoredOwner>,
+        entries: Vec<StoredEntry>,
+    },
+    Inner {
+        level: u8,
+        children: Vec<StoredChild>,
+    },
 }
 
 #[derive(Encode, Decode)]
@@ -102,14 +108,20 @@ const SYNTHETIC: u32 = 2;
 
 impl From<Timestamp> for StoredTime {
     fn from(time: Timestamp) -> Self {
-        Self { secs: time.secs, nanos: time.nanos }
+        Self {
+            secs: time.secs,
+            nanos: time.nanos,
+        }
     }
 }
 
 impl StoredTime {
     pub(super) fn decode(self, part: &'static str, field: &'static str) -> Result<Timestamp, Flaw> {
         match self.nanos {
-            0..1_000_000_000 => Ok(Timestamp { secs: self.secs, nanos: self.nanos }),
+            0..1_000_000_000 => Ok(Timestamp {
+                secs: self.secs,
+                nanos: self.nanos,
+            }),
             _ => Err(Flaw::new(part, field, "has 10^9 nanoseconds or more")),
         }
     }
@@ -126,9 +138,17 @@ fn stored_node(node: &Node) -> StoredNode {
             StoredNode::File { size: *size, content }
         }
         Node::Dir { tree } => StoredNode::Dir { tree: tree.0 },
-        Node::Symlink { target } => StoredNode::Symlink { target: target.clone() },
-        Node::BlockDevice { major, minor } => StoredNode::BlockDevice { major: *major, minor: *minor },
-        Node::CharDevice { major, minor } => StoredNode::CharDevice { major: *major, minor: *minor },
+        Node::Symlink { target } => StoredNode::Symlink {
+            target: target.clone(),
+        },
+        Node::BlockDevice { major, minor } => StoredNode::BlockDevice {
+            major: *major,
+            minor: *minor,
+        },
+        Node::CharDevice { major, minor } => StoredNode::CharDevice {
+            major: *major,
+            minor: *minor,
+        },
         Node::Fifo => StoredNode::Fifo,
         Node::Socket => StoredNode::Socket,
     }
@@ -136,7 +156,10 @@ fn stored_node(node: &Node) -> StoredNode {
 
 fn stored_entry(entry: &Entry, owner: u32) -> StoredEntry {
     let meta = &entry.meta;
-    let xattr = |x: &Xattr| StoredXattr { name: x.name.clone(), value: x.value.clone() };
+    let xattr = |x: &Xattr| StoredXattr {
+        name: x.name.clone(),
+        value: x.value.clone(),
+    };
     StoredEntry {
         name: entry.name.clone(),
         node: stored_node(&entry.node),
@@ -174,11 +197,20 @@ impl TreeNode {
                     user: owner.user.clone(),
                     group: owner.group.clone(),
                 };
-                to_compact(&StoredTree::Leaf { owners: owners.iter().map(owner).collect(), entries: stored })
+                to_compact(&StoredTree::Leaf {
+                    owners: owners.iter().map(owner).collect(),
+                    entries: stored,
+                })
             }
             Self::Inner { level, children } => {
-                let child = |child: &Child| StoredChild { first: child.first.clone(), id: child.id.0 };
-                to_compact(&StoredTree::Inner { level: *level, children: children.iter().map(child).collect() })
+                let child = |child: &Child| StoredChild {
+                    first: child.first.clone(),
+                    id: child.id.0,
+                };
+                to_compact(&StoredTree::Inner {
+                    level: *level,
+                    children: children.iter().map(child).collect(),
+                })
             }
         }
     }
@@ -202,7 +234,14 @@ fn flaw(field: &'static str, reason: &str) -> Flaw {
 }
 
 fn decode_leaf(owners: Vec<StoredOwner>, stored: Vec<StoredEntry>) -> Result<TreeNode, Flaw> {
-    let owner = |o: StoredOwner| Arc::new(Owner { uid: o.uid, gid: o.gid, user: o.user, group: o.group });
+    let owner = |o: StoredOwner| {
+        Arc::new(Owner {
+            uid: o.uid,
+            gid: o.gid,
+            user: o.user,
+            group: o.group,
+        })
+    };
     let owners: Vec<Arc<Owner>> = owners.into_iter().map(owner).collect();
     let mut entries: Vec<Entry> = Vec::with_capacity(stored.len());
     for entry in stored {
@@ -225,7 +264,13 @@ fn decode_inner(level: u8, stored: Vec<StoredChild>) -> Result<TreeNode, Flaw> {
     if stored.windows(2).any(|pair| pair[0].first >= pair[1].first) {
         return Err(flaw("first", "is not greater than the one before"));
     }
-    let children = stored.into_iter().map(|child| Child { first: child.first, id: Id(child.id) }).collect();
+    let children = stored
+        .into_iter()
+        .map(|child| Child {
+            first: child.first,
+            id: Id(child.id),
+        })
+        .collect();
     Ok(TreeNode::Inner { level, children })
 }
 
@@ -239,7 +284,9 @@ fn decode_entry(stored: StoredEntry, owners: &[Arc<Owner>]) -> Result<Entry, Fla
     if stored.mode > 0o7777 {
         return Err(flaw("mode", "is above 0o7777"));
     }
-    let owner = owners.get(stored.owner as usize).ok_or_else(|| flaw("owner", "is not in the table"))?;
+    let owner = owners
+        .get(stored.owner as usize)
+        .ok_or_else(|| flaw("owner", "is not in the table"))?;
     let meta = Meta {
         torn: stored.flags & TORN != 0,
         synthetic: stored.flags & SYNTHETIC != 0,
@@ -252,7 +299,11 @@ fn decode_entry(stored: StoredEntry, owners: &[Arc<Owner>]) -> Result<Entry, Fla
         links: stored.links,
         xattrs: decode_xattrs(stored.xattrs)?,
     };
-    Ok(Entry { name: stored.name, node: decode_node(stored.node)?, meta })
+    Ok(Entry {
+        name: stored.name,
+        node: decode_node(stored.node)?,
+        meta,
+    })
 }
 
 fn decode_xattrs(stored: Vec<StoredXattr>) -> Result<Vec<Xattr>, Flaw> {
@@ -266,7 +317,13 @@ fn decode_xattrs(stored: Vec<StoredXattr>) -> Result<Vec<Xattr>, Flaw> {
     if stored.iter().any(|x| x.name.is_empty() || x.name.contains(&0)) {
         return Err(flaw("xattrs", "have a name that is empty or contains NUL"));
     }
-    Ok(stored.into_iter().map(|x| Xattr { name: x.name, value: x.value }).collect())
+    Ok(stored
+        .into_iter()
+        .map(|x| Xattr {
+            name: x.name,
+            value: x.value,
+        })
+        .collect())
 }
 
 fn decode_node(stored: StoredNode) -> Result<Node, Flaw> {
@@ -301,9 +358,20 @@ mod tests {
     use super::*;
 
     fn entry(name: &[u8], node: Node) -> Entry {
-        let owner = Owner { uid: 1000, gid: 100, user: b"anna".to_vec(), group: b"users".to_vec() };
-        let time = Timestamp { secs: -5, nanos: 999_999_999 };
-        let xattr = |name: &[u8]| Xattr { name: name.to_vec(), value: vec![0, 255] };
+        let owner = Owner {
+            uid: 1000,
+            gid: 100,
+            user: b"anna".to_vec(),
+            group: b"users".to_vec(),
+        };
+        let time = Timestamp {
+            secs: -5,
+            nanos: 999_999_999,
+        };
+        let xattr = |name: &[u8]| Xattr {
+            name: name.to_vec(),
+            value: vec![0, 255],
+        };
         let meta = Meta {
             torn: name == b"torn",
             mode: 0o4755,
@@ -316,7 +384,11 @@ mod tests {
             xattrs: vec![xattr(b"user.a"), xattr(b"user.b")],
             ..Meta::default()
         };
-        Entry { name: name.to_vec(), node, meta }
+        Entry {
+            name: name.to_vec(),
+            node,
+            meta,
+        }
     }
 
     fn leaf() -> Vec<Entry> {
@@ -325,13 +397,42 @@ mod tests {
             entry(b"block", Node::BlockDevice { major: 8, minor: 1 }),
             entry(b"char", Node::CharDevice { major: 1, minor: 3 }),
             entry(b"dir", Node::Dir { tree: id }),
-            entry(b"empty", Node::File { size: 0, content: Content::Empty }),
+            entry(
+                b"empty",
+                Node::File {
+                    size: 0,
+                    content: Content::Empty,
+                },
+            ),
             entry(b"fifo", Node::Fifo),
-            entry(b"file", Node::File { size: 5, content: Content::Chunk(id) }),
-            entry(b"large", Node::File { size: 1 << 40, content: Content::List(id) }),
-            entry(b"link", Node::Symlink { target: b"../x".to_vec() }),
+            entry(
+                b"file",
+                Node::File {
+                    size: 5,
+                    content: Content::Chunk(id),
+                },
+            ),
+            entry(
+                b"large",
+                Node::File {
+                    size: 1 << 40,
+                    content: Content::List(id),
+                },
+            ),
+            entry(
+                b"link",
+                Node::Symlink {
+                    target: b"../x".to_vec(),
+                },
+            ),
             entry(b"socket", Node::Socket),
-            entry(b"torn", Node::File { size: 1, content: Content::Chunk(id) }),
+            entry(
+                b"torn",
+                Node::File {
+                    size: 1,
+                    content: Content::Chunk(id),
+                },
+            ),
             entry(b"\xff\n", Node::Fifo),
         ]
     }
@@ -340,8 +441,14 @@ mod tests {
     fn round_trip() {
         let leaf = TreeNode::Leaf(leaf());
         assert_eq!(TreeNode::decode(&leaf.encode()), Ok(leaf));
-        let child = |first: &[u8]| Child { first: first.to_vec(), id: Id([1; 32]) };
-        let inner = TreeNode::Inner { level: 1, children: vec![child(b"a"), child(b"b")] };
+        let child = |first: &[u8]| Child {
+            first: first.to_vec(),
+            id: Id([1; 32]),
+        };
+        let inner = TreeNode::Inner {
+            level: 1,
+            children: vec![child(b"a"), child(b"b")],
+        };
         assert_eq!(TreeNode::decode(&inner.encode()), Ok(inner));
         let empty = TreeNode::Leaf(vec![]);
         assert_eq!(empty.encode(), [0, 0, 0]);
@@ -365,9 +472,24 @@ mod tests {
             ("ctime", |e| e[0].meta.ctime.nanos = u32::MAX),
             ("xattrs", |e| e[0].meta.xattrs.swap(0, 1)),
             ("xattrs", |e| e[0].meta.xattrs[0].value = vec![0; XATTR_BYTES]),
-            ("size", |e| e[3].node = Node::File { size: 1, content: Content::Empty }),
-            ("size", |e| e[3].node = Node::File { size: 0, content: Content::List(Id([0; 32])) }),
-            ("size", |e| e[6].node = Node::File { size: u64::MAX, content: Content::List(Id([0; 32])) }),
+            ("size", |e| {
+                e[3].node = Node::File {
+                    size: 1,
+                    content: Content::Empty,
+                }
+            }),
+            ("size", |e| {
+                e[3].node = Node::File {
+                    size: 0,
+                    content: Content::List(Id([0; 32])),
+                }
+            }),
+            ("size", |e| {
+                e[6].node = Node::File {
+                    size: u64::MAX,
+                    content: Content::List(Id([0; 32])),
+                }
+            }),
             ("target", |e| e[7].node = Node::Symlink { target: vec![] }),
         ];
         for (field, change) in changes {
@@ -380,7 +502,10 @@ mod tests {
 
     #[test]
     fn every_constraint_of_an_inner_node_is_checked() {
-        let child = |first: &[u8]| Child { first: first.to_vec(), id: Id([1; 32]) };
+        let child = |first: &[u8]| Child {
+            first: first.to_vec(),
+            id: Id([1; 32]),
+        };
         for (level, children) in [
             (0, vec![child(b"a")]),
             (8, vec![child(b"a")]),

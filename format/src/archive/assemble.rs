@@ -1,0 +1,522 @@
+//! Putting a snapshot's tree together. The walk runs ahead on a thread of its own; entries are examined
+//! and small files are read as tasks on all cores; here the results are joined in the order of
+//! names, so that neither the objects nor their order depend on the number of threads.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use super::Archive;
+use super::content::{Piece, cut_region};
+use super::examine::{
+    Changed, Event as FileEvent, Examined, Examiner, Failed, FileRead, OwnedPiece, Refused, SmallFile,
+    content_of,
+};
+use super::walk::{Entered, Step};
+use super::writer::Writer;
+use crate::content::{ListBuilder, ObjectSink, TreeBuilder};
+use crate::error::{Error, Result};
+use crate::id::{Id, Kind};
+use crate::limits::LISTED_PATHS;
+use crate::model::{Counts, Entry, Meta, Node, Timestamp, Unreadable};
+use crate::ordered::Ordered;
+use crate::progress::Progress;
+use crate::segment::ObjectReader;
+use crate::source::Folder;
+use crate::wire::Item;
+
+/// Files up to this size are read whole, several of them in one task.
+const SMALL_FILE_BYTES: u64 = 1 << 20;
+/// About how many bytes, and at most how many files, one task reads.
+const GROUP_BYTES: u64 = 2 << 20;
+const GROUP_FILES: usize = 64;
+/// How many results may wait for an earlier one.
+const WAITING: usize = 8192;
+/// How many of those may be large files: each keeps its folder open.
+const WAITING_LARGE: usize = 64;
+
+/// What an assembled tree amounts to.
+pub(super) struct Outcome {
+    pub(super) root: Id,
+    pub(super) counts: Counts,
+    pub(super) torn: Vec<Vec<u8>>,
+    pub(super) unreadable: Vec<Unreadable>,
+}
+
+/// A step whose entries have been examined, in order. Files that are being read hold their place.
+enum Event {
+    Enter(Entered),
+    EnterSynthetic(Vec<u8>),
+    Leave,
+    Done(Entry),
+    /// The next file of the groups that are being read.
+    Small,
+    /// A file that is read when its turn comes, in parallel with itself.
+    Large(Arc<Folder>, Vec<u8>),
+    Unreadable(Vec<u8>, String),
+}
+
+/// A step on its way to becoming events.
+enum Early {
+    /// The next batch that is being examined, in this folder.
+    Batch(Arc<Folder>),
+    Event(Event),
+}
+
+/// A directory that is being filled.
+struct OpenDir {
+    name: Vec<u8>,
+    tree: TreeBuilder,
+    /// `None` for a synthetic one.
+    meta: Option<Meta>,
+    only_if_not_empty: bool,
+    /// Length of its path in `Assembly::path`.
+    path_len: usize,
+}
+
+type SmallResult = Result<SmallFile, (Vec<u8>, Refused)>;
+
+/// A tree that is being put together.
+pub(super) struct Assembly<'a, 'scope> {
+    archive: &'a Archive,
+    examiner: &'scope Examiner<'scope>,
+    previous_root: Option<Id>,
+    progress: &'a Progress,
+    writer: Writer<'a, 'scope>,
+    examining: Ordered<'a, 'scope, Vec<Examined>>,
+    early: VecDeque<Early>,
+    /// Small files gathered for the next task that reads.
+    group: Vec<(Arc<Folder>, Changed)>,
+    group_bytes: u64,
+    reading: Ordered<'a, 'scope, Vec<SmallResult>>,
+    read: VecDeque<SmallResult>,
+    events: VecDeque<Event>,
+    waiting_large: usize,
+    top: TreeBuilder,
+    open: Vec<OpenDir>,
+    path: Vec<u8>,
+    counts: Counts,
+    torn: Vec<Vec<u8>>,
+    unreadable: Vec<Unreadable>,
+}
+
+impl<'a, 'scope> Assembly<'a, 'scope> {
+    pub(super) fn new(
+        archive: &'a Archive,
+        examiner: &'scope Examiner<'scope>,
+        previous_root: Option<Id>,
+        tasks: &'a rayon::Scope<'scope>,
+        progress: &'a Progress,
+    ) -> Self {
+        let threads = rayon::current_num_threads();
+        Self {
+            archive,
+            examiner,
+            previous_root,
+            progress,
+            writer: Writer::new(archive, tasks),
+            examining: Ordered::new(tasks, 4 * threads),
+            early: VecDeque::new(),
+            group: Vec::new(),
+            group_bytes: 0,
+            reading: Ordered::new(tasks, 2 * threads),
+            read: VecDeque::new(),
+            events: VecDeque::new(),
+            waiting_large: 0,
+            top: TreeBuilder::default(),
+            open: Vec::new(),
+            path: Vec::new(),
+            counts: Counts::default(),
+            torn: Vec::new(),
+            unreadable: Vec::new(),
+        }
+    }
+
+    pub(super) fn reader(&self) -> &'a ObjectReader {
+        &self.archive.reader
+    }
+
+    pub(super) fn examiner(&self) -> &'scope Examiner<'scope> {
+        self.examiner
+    }
+
+    pub(super) fn previous_root(&self) -> Option<Id> {
+        self.previous_root
+    }
+
+    /// Takes everything that the walk meets.
+    pub(super) fn take_steps(&mut self, steps: Receiver<Step>) -> Result<()> {
+        for step in steps {
+            self.progress.check()?;
+            let early = match step {
+                Step::Enter(entered) => Early::Event(Event::Enter(entered)),
+                Step::EnterSynthetic(name) => Early::Event(Event::EnterSynthetic(name)),
+                Step::Leave => Early::Event(Event::Leave),
+                Step::Unreadable(name, reason) => Early::Event(Event::Unreadable(name, reason)),
+                Step::Entries(folder, candidates) => {
+                    while self.examining.is_full() {
+                        self.advance()?;
+                    }
+                    let (examiner, examined_in) = (self.examiner, Arc::clone(&folder));
+                    self.examining
+                        .push(move || examiner.examine(&examined_in, candidates));
+                    Early::Batch(folder)
+                }
+            };
+            self.early.push_back(early);
+            while self.early.len() > WAITING {
+                self.advance()?;
+            }
+        }
+        while !self.early.is_empty() {
+            self.advance()?;
+        }
+        self.start_group()?;
+        while self.settle_next()? {}
+        Ok(())
+    }
+
+    /// Turns the oldest step into events.
+    fn advance(&mut self) -> Result<()> {
+        match self.early.pop_front() {
+            None => {}
+            Some(Early::Event(event)) => self.events.push_back(event),
+            Some(Early::Batch(folder)) => {
+                for examined in self.examining.pop().unwrap_or_default() {
+                    self.sort(&folder, examined)?;
+                }
+            }
+        }
+        if self.events.len() > WAITING {
+            // Something early may wait for a group that is not full.
+            self.start_group()?;
+            while self.events.len() > WAITING / 2 && self.settle_next()? {}
+        }
+        while self.waiting_large > WAITING_LARGE {
+            self.start_group()?;
+            self.settle_next()?;
+        }
+        Ok(())
+    }
+
+    fn sort(&mut self, folder: &Arc<Folder>, examined: Examined) -> Result<()> {
+        let event = match examined {
+            Examined::Vanished => return Ok(()),
+            Examined::Done(entry) => Event::Done(entry),
+            Examined::Unreadable(name, reason) => Event::Unreadable(name, reason),
+            Examined::Changed(changed) if changed.size > SMALL_FILE_BYTES => {
+                self.waiting_large += 1;
+                Event::Large(Arc::clone(folder), changed.name)
+            }
+            Examined::Changed(changed) => {
+                self.group_bytes += changed.size;
+                self.group.push((Arc::clone(folder), changed));
+                Event::Small
+            }
+        };
+        self.events.push_back(event);
+        if self.group_bytes >= GROUP_BYTES || self.group.len() >= GROUP_FILES {
+            self.start_group()?;
+        }
+        Ok(())
+    }
+
+    /// Lets a task read the gathered small files.
+    fn start_group(&mut self) -> Result<()> {
+        if self.group.is_empty() {
+            return Ok(());
+        }
+        let (group, examiner) = (std::mem::take(&mut self.group), self.examiner);
+        self.group_bytes = 0;
+        while self.reading.is_full() && self.settle_next()? {}
+        self.reading.push(move || {
+            let read = |(folder, changed): (Arc<Folder>, Changed)| {
+                examiner
+                    .read_small(&folder, &changed.name)
+                    .map_err(|refused| (changed.name, refused))
+            };
+            group.into_iter().map(read).collect()
+        });
+        Ok(())
+    }
+
+    /// Gives the oldest event its place in the tree; false if there is none.
+    fn settle_next(&mut self) -> Result<bool> {
+        let Some(event) = self.events.pop_front() else {
+            return Ok(false);
+        };
+        match event {
+            Event::Enter(Entered {
+                name,
+                meta,
+                only_if_not_empty,
+            }) => {
+                self.open_dir(name, Some(meta), only_if_not_empty);
+            }
+            Event::EnterSynthetic(name) => self.open_dir(name, None, false),
+            Event::Leave => self.leave()?,
+            Event::Done(entry) => self.push_entry(entry)?,
+            Event::Unreadable(name, reason) => self.note_unreadable(&name, reason),
+            Event::Large(folder, name) => {
+                self.waiting_large -= 1;
+                self.take_large(&folder, name)?;
+            }
+            Event::Small => {
+                if self.read.is_empty() {
+                    self.read.extend(self.reading.pop().unwrap_or_default());
+                }
+                match self.read.pop_front() {
+                    Some(Ok(file)) => self.take_small(file)?,
+                    Some(Err((name, refused))) => self.note_refused(&name, refused),
+                    None => unreachable!("each small file has been given to a task before its turn comes"),
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn open_dir(&mut self, name: Vec<u8>, meta: Option<Meta>, only_if_not_empty: bool) {
+        self.extend_path(&name);
+        let path_len = self.path.len();
+        self.open.push(OpenDir {
+            name,
+            tree: TreeBuilder::default(),
+            meta,
+            only_if_not_empty,
+            path_len,
+        });
+    }
+
+    fn leave(&mut self) -> Result<()> {
+        let Some(OpenDir {
+            name,
+            tree,
+            meta,
+            only_if_not_empty,
+            ..
+        }) = self.open.pop()
+        else {
+            return Ok(());
+        };
+        self.path.truncate(self.open.last().map_or(0, |dir| dir.path_len));
+        if only_if_not_empty && tree.count() == 0 {
+            return Ok(());
+        }
+        let tree = tree.finish(&mut self.writer)?;
+        self.push_entry(match meta {
+            Some(meta) => Entry {
+                name,
+                node: Node::Dir { tree },
+                meta,
+            },
+            None => Entry::synthetic(&name, tree),
+        })
+    }
+
+    fn push_entry(&mut self, entry: Entry) -> Result<()> {
+        match &entry.node {
+            Node::Dir { .. } => self.counts.dirs += 1,
+            node => {
+                self.counts.files += 1;
+                if let Node::File { size, .. } = node {
+                    self.counts.bytes += size;
+                    self.progress.add(1, *size);
+                }
+            }
+        }
+        if entry.meta.torn {
+            self.counts.torn += 1;
+            if self.torn.len() < LISTED_PATHS {
+                self.torn.push(self.path_of(&entry.name));
+            }
+        }
+        let tree = self.open.last_mut().map_or(&mut self.top, |dir| &mut dir.tree);
+        tree.push(entry, &mut self.writer)
+    }
+
+    fn take_small(&mut self, file: SmallFile) -> Result<()> {
+        let SmallFile { name, read, pieces } = file;
+        let mut pieces_taken = Pieces::default();
+        for piece in &pieces {
+            let piece = match piece {
+                OwnedPiece::Chunk(id, bytes) => Piece::Chunk(*id, bytes),
+                OwnedPiece::Hole(len) => Piece::Hole(*len),
+            };
+            pieces_taken.take(piece, &mut self.writer)?;
+        }
+        self.push_file(name, read, pieces_taken)
+    }
+
+    fn take_large(&mut self, folder: &Folder, name: Vec<u8>) -> Result<()> {
+        let mut pieces = Pieces::default();
+        let (writer, progress) = (&mut self.writer, self.progress);
+        let read = self.examiner.read(folder, &name, &mut |event| match event {
+            FileEvent::Start => {
+                pieces = Pieces::default();
+                Ok(())
+            }
+            FileEvent::Piece(piece) => {
+                progress.check()?;
+                pieces.take(piece, writer)
+            }
+        });
+        match read {
+            Ok(read) => self.push_file(name, read, pieces),
+            Err(Failed::Source(refused)) => {
+                self.note_refused(&name, refused);
+                Ok(())
+            }
+            Err(Failed::Sink(error)) => Err(error),
+        }
+    }
+
+    fn push_file(&mut self, name: Vec<u8>, read: FileRead, pieces: Pieces) -> Result<()> {
+        let FileRead {
+            meta,
+            size,
+            read_bytes,
+        } = read;
+        self.counts.changed_files += 1;
+        self.counts.read_bytes += read_bytes;
+        let content = pieces.finish(size, &mut self.writer)?;
+        self.push_entry(Entry {
+            name,
+            node: Node::File { size, content },
+            meta,
+        })
+    }
+
+    /// Takes one file from a stream into the top of the tree.
+    pub(super) fn take_stream(
+        &mut self,
+        name: &[u8],
+        input: &mut (dyn Read + Send),
+        time: Timestamp,
+    ) -> Result<()> {
+        let mut pieces = Pieces::default();
+        let (writer, progress) = (&mut self.writer, self.progress);
+        let fill = |buffer: &mut [u8], _offset: u64| read_full(input, buffer);
+        let size = cut_region(self.examiner.cutter, u64::MAX, fill, &mut |piece| {
+            progress.check().map_err(Failed::Sink)?;
+            pieces.take(piece, writer).map_err(Failed::Sink)
+        })
+        .map_err(|failed| match failed {
+            Failed::Source(refused) => Error::Request(format!("standard input: {}", refused.reason())),
+            Failed::Sink(error) => error,
+        })?;
+        let meta = Meta {
+            mode: 0o600,
+            mtime: time,
+            links: 1,
+            ..Meta::default()
+        };
+        self.push_file(
+            name.to_vec(),
+            FileRead {
+                meta,
+                size,
+                read_bytes: size,
+            },
+            pieces,
+        )
+    }
+
+    fn note_refused(&mut self, name: &[u8], refused: Refused) {
+        // A file that was deleted since its name was read is simply not there.
+        if !refused.is_absence() {
+            self.note_unreadable(name, refused.reason().to_owned());
+        }
+    }
+
+    fn note_unreadable(&mut self, name: &[u8], reason: String) {
+        self.counts.unreadable += 1;
+        if self.unreadable.len() < LISTED_PATHS {
+            self.unreadable.push(Unreadable {
+                path: self.path_of(name),
+                reason,
+            });
+        }
+    }
+
+    fn extend_path(&mut self, name: &[u8]) {
+        if !self.path.is_empty() {
+            self.path.push(b'/');
+        }
+        self.path.extend_from_slice(name);
+    }
+
+    fn path_of(&self, name: &[u8]) -> Vec<u8> {
+        let mut path = self.path.clone();
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name);
+        path
+    }
+
+    /// Closes the tree.
+    pub(super) fn finish(mut self) -> Result<(Outcome, Writer<'a, 'scope>)> {
+        let root = self.top.finish(&mut self.writer)?;
+        let outcome = Outcome {
+            root,
+            counts: self.counts,
+            torn: self.torn,
+            unreadable: self.unreadable,
+        };
+        Ok((outcome, self.writer))
+    }
+}
+
+fn read_full(input: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match input.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// The pieces of one file, on their way to being its content.
+#[derive(Default)]
+struct Pieces {
+    /// The first chunk, as long as it may be the only piece.
+    first: Option<Item>,
+    list: Option<ListBuilder>,
+}
+
+impl Pieces {
+    fn take(&mut self, piece: Piece<'_>, sink: &mut Writer<'_, '_>) -> Result<()> {
+        let item = match piece {
+            Piece::Hole(len) => Item { len, id: None },
+            Piece::Chunk(id, bytes) => {
+                sink.put_identified(Kind::Chunk, id, bytes)?;
+                Item {
+                    len: bytes.len() as u64,
+                    id: Some(id),
+                }
+            }
+        };
+        if self.first.is_none() && self.list.is_none() && item.id.is_some() {
+            self.first = Some(item);
+            return Ok(());
+        }
+        let list = self.list.get_or_insert_default();
+        if let Some(first) = self.first.take() {
+            list.push(first, sink)?;
+        }
+        list.push(item, sink)
+    }
+
+    fn finish(self, size: u64, sink: &mut dyn ObjectSink) -> Result<crate::model::Content> {
+        let list = match self.list {
+            Some(list) => list.finish(sink)?,
+            None => None,
+        };
+        Ok(content_of(size, self.first.and_then(|item| item.id), list))
+    }
+}

@@ -1,0 +1,319 @@
+//! One entry of the source against what the parent snapshot has under its name: taken over
+//! unopened if nothing changed, read otherwise.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+
+use super::content::{Piece, cut_file};
+use super::walk::Candidate;
+use crate::chunk::Cutter;
+use crate::id::Id;
+use crate::model::{Content, Entry, Meta, Node, Timestamp, Xattr};
+use crate::source::{FileKind, Folder, Owners, SourceFile, Stat};
+
+/// How often a file is read that changes while it is read.
+pub(super) const ATTEMPTS: u32 = 3;
+
+/// What there is to say about a candidate before any file is opened.
+pub(super) enum Examined {
+    /// Its entry is complete.
+    Done(Entry),
+    /// A regular file that must be read.
+    Changed(Changed),
+    /// It could not be examined.
+    Unreadable(Vec<u8>, String),
+    /// It is gone.
+    Vanished,
+}
+
+/// A regular file that must be read.
+pub(super) struct Changed {
+    pub(super) name: Vec<u8>,
+    pub(super) size: u64,
+}
+
+/// What the threads that read the source share.
+pub(super) struct Examiner<'a> {
+    pub(super) cutter: &'a Cutter,
+    pub(super) owners: Owners,
+    /// Regular files opened.
+    pub(super) opened: AtomicU64,
+}
+
+/// What was found in an opened file.
+pub(super) struct FileRead {
+    /// Everything but the content.
+    pub(super) meta: Meta,
+    /// Bytes covered, holes included.
+    pub(super) size: u64,
+    /// Bytes read, repeated attempts included.
+    pub(super) read_bytes: u64,
+}
+
+/// A small file, whole.
+pub(super) struct SmallFile {
+    pub(super) name: Vec<u8>,
+    pub(super) read: FileRead,
+    pub(super) pieces: Vec<OwnedPiece>,
+}
+
+/// A piece of a small file.
+pub(super) enum OwnedPiece {
+    Chunk(Id, Bytes),
+    Hole(u64),
+}
+
+/// Why a file could not be read: the operation and the reason.
+pub(super) struct Refused {
+    reason: String,
+    kind: io::ErrorKind,
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self::at("read", &error)
+    }
+}
+
+impl Refused {
+    pub(super) fn at(op: &str, error: &io::Error) -> Self {
+        Self {
+            reason: format!("cannot {op}: {error}"),
+            kind: error.kind(),
+        }
+    }
+
+    /// The operation that failed, and why.
+    pub(super) fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Whether the file was not there any more.
+    pub(super) fn is_absence(&self) -> bool {
+        self.kind == io::ErrorKind::NotFound
+    }
+}
+
+/// Something else than a refusal by the source that ends the reading of a file.
+pub(super) enum Failed<E> {
+    Source(Refused),
+    Sink(E),
+}
+
+impl<E> From<io::Error> for Failed<E> {
+    fn from(error: io::Error) -> Self {
+        Self::Source(error.into())
+    }
+}
+
+impl<E> From<Refused> for Failed<E> {
+    fn from(refused: Refused) -> Self {
+        Self::Source(refused)
+    }
+}
+
+impl<'a> Examiner<'a> {
+    pub(super) fn new(cutter: &'a Cutter) -> Self {
+        Self {
+            cutter,
+            owners: Owners::default(),
+            opened: AtomicU64::new(0),
+        }
+    }
+
+    /// Compares the candidates in a folder with the parent's entries.
+    pub(super) fn examine(&self, folder: &Folder, candidates: Vec<Candidate>) -> Vec<Examined> {
+        candidates
+            .into_iter()
+            .map(|candidate| self.examine_one(folder, candidate))
+            .collect()
+    }
+
+    fn examine_one(&self, folder: &Folder, candidate: Candidate) -> Examined {
+        let Candidate { name, previous } = candidate;
+        let stat = match folder.stat_child(&name) {
+            Ok(stat) => stat,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Examined::Vanished,
+            Err(error) => return Examined::Unreadable(name, Refused::at("stat", &error).reason),
+        };
+        if let Some(entry) = previous.filter(|entry| is_unchanged(entry, &stat)) {
+            return Examined::Done(entry);
+        }
+        let special = |node| self.special(folder, &name, &stat, node);
+        let (major, minor) = stat.special;
+        let entry = match stat.kind {
+            FileKind::File => {
+                return Examined::Changed(Changed {
+                    name,
+                    size: stat.size,
+                });
+            }
+            FileKind::Dir => Err(io::Error::other("it became a directory meanwhile")),
+            FileKind::Symlink => folder
+                .read_link(&name)
+                .and_then(|target| special(Node::Symlink { target })),
+            FileKind::BlockDevice => special(Node::BlockDevice { major, minor }),
+            FileKind::CharDevice => special(Node::CharDevice { major, minor }),
+            FileKind::Fifo => special(Node::Fifo),
+            FileKind::Socket => special(Node::Socket),
+        };
+        match entry {
+            Ok(entry) => Examined::Done(entry),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Examined::Vanished,
+            Err(error) => Examined::Unreadable(name, Refused::at("read", &error).reason),
+        }
+    }
+
+    fn special(&self, folder: &Folder, name: &[u8], stat: &Stat, node: Node) -> io::Result<Entry> {
+        let meta = self.meta(stat, folder.child_xattrs(name)?);
+        Ok(Entry {
+            name: name.to_vec(),
+            node,
+            meta,
+        })
+    }
+
+    /// The metadata of an entry with this stat.
+    pub(super) fn meta(&self, stat: &Stat, xattrs: Vec<Xattr>) -> Meta {
+        let ctime = if SourceFile::settle(stat) {
+            stat.ctime
+        } else {
+            Timestamp::default()
+        };
+        Meta {
+            torn: false,
+            synthetic: false,
+            mode: stat.mode,
+            owner: self.owners.get(stat.uid, stat.gid),
+            mtime: stat.mtime,
+            ctime,
+            device: stat.device,
+            inode: stat.inode,
+            links: stat.links,
+            xattrs,
+        }
+    }
+
+    /// The metadata of a directory, whose xattrs are read only if it changed.
+    pub(super) fn dir_meta(
+        &self,
+        folder: &Folder,
+        stat: &Stat,
+        previous: Option<&Entry>,
+    ) -> io::Result<Meta> {
+        let xattrs = match previous.filter(|entry| has_stat(&entry.meta, stat)) {
+            Some(entry) => entry.meta.xattrs.clone(),
+            None => folder.xattrs()?,
+        };
+        Ok(self.meta(stat, xattrs))
+    }
+
+    /// Reads a small file whole.
+    pub(super) fn read_small(&self, folder: &Folder, name: &[u8]) -> Result<SmallFile, Refused> {
+        let mut pieces = Vec::new();
+        let read = self.read(folder, name, &mut |event| {
+            match event {
+                Event::Start => pieces.clear(),
+                Event::Piece(Piece::Chunk(id, bytes)) => {
+                    pieces.push(OwnedPiece::Chunk(id, Bytes::copy_from_slice(bytes)));
+                }
+                Event::Piece(Piece::Hole(len)) => pieces.push(OwnedPiece::Hole(len)),
+            }
+            Ok::<(), std::convert::Infallible>(())
+        });
+        match read {
+            Ok(read) => Ok(SmallFile {
+                name: name.to_vec(),
+                read,
+                pieces,
+            }),
+            Err(Failed::Source(refused)) => Err(refused),
+            Err(Failed::Sink(never)) => match never {},
+        }
+    }
+
+    /// Reads a file, again if it changes meanwhile, and marks it torn if it never holds still.
+    pub(super) fn read<E>(
+        &self,
+        folder: &Folder,
+        name: &[u8],
+        take: &mut dyn FnMut(Event<'_>) -> Result<(), E>,
+    ) -> Result<FileRead, Failed<E>> {
+        let file = folder
+            .open_file(name)
+            .map_err(|error| Refused::at("open", &error))?;
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        let mut read_bytes = 0;
+        let mut attempt = 1;
+        let mut before = file.stat()?;
+        loop {
+            take(Event::Start).map_err(Failed::Sink)?;
+            let mut take_piece = |piece: Piece<'_>| {
+                if let Piece::Chunk(_, bytes) = &piece {
+                    read_bytes += bytes.len() as u64;
+                }
+                take(Event::Piece(piece)).map_err(Failed::Sink)
+            };
+            let size = cut_file(self.cutter, &file, &before, &mut take_piece)?;
+            let xattrs = file
+                .xattrs()
+                .map_err(|error| Refused::at("read the extended attributes", &error))?;
+            // Settled before it is looked at again: what changes later is certain to show next time.
+            let mut meta = self.meta(&before, xattrs);
+            let after = file.stat()?;
+            let whole = size == before.size && after.is_unchanged_since(&before);
+            if whole || attempt == ATTEMPTS {
+                if !whole {
+                    meta.torn = true;
+                    meta.ctime = Timestamp::default();
+                }
+                return Ok(FileRead {
+                    meta,
+                    size,
+                    read_bytes,
+                });
+            }
+            attempt += 1;
+            before = after;
+        }
+    }
+}
+
+/// What a file's reader hands on.
+pub(super) enum Event<'a> {
+    /// What came before, if anything, counts no longer.
+    Start,
+    /// The next piece.
+    Piece(Piece<'a>),
+}
+
+/// The content of a file of `size` bytes that is either one chunk or a list.
+pub(super) fn content_of(size: u64, only_chunk: Option<Id>, list: Option<Id>) -> Content {
+    match (only_chunk, list) {
+        (Some(id), _) if size > 0 => Content::Chunk(id),
+        (None, Some(id)) if size > 0 => Content::List(id),
+        _ => Content::Empty,
+    }
+}
+
+fn has_stat(meta: &Meta, stat: &Stat) -> bool {
+    meta.mtime == stat.mtime
+        && meta.ctime == stat.ctime
+        && meta.device == stat.device
+        && meta.inode == stat.inode
+}
+
+/// Whether the entry still describes what has this stat.
+fn is_unchanged(entry: &Entry, stat: &Stat) -> bool {
+    let same_kind = match (&entry.node, stat.kind) {
+        (Node::File { size, .. }, FileKind::File) => *size == stat.size,
+        (Node::Symlink { .. }, FileKind::Symlink) | (Node::Fifo, FileKind::Fifo) => true,
+        (Node::Socket, FileKind::Socket) => true,
+        (Node::BlockDevice { major, minor }, FileKind::BlockDevice)
+        | (Node::CharDevice { major, minor }, FileKind::CharDevice) => (*major, *minor) == stat.special,
+        _ => false,
+    };
+    same_kind && !entry.meta.torn && has_stat(&entry.meta, stat)
+}

@@ -1,0 +1,231 @@
+//! Taking a snapshot: what is asked for, and how it becomes a snapshot object. `assemble` does
+//! the work in between.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::sync_channel;
+
+use super::Archive;
+use super::assemble::{Assembly, Outcome};
+use super::examine::Examiner;
+use super::walk::Walker;
+use crate::catalog::Listed;
+use crate::chunk::Cutter;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::model::{Counts, Snapshot, Timestamp, display_bytes, is_valid_name};
+use crate::progress::Progress;
+use crate::source::Filter;
+use crate::store::LockMode;
+use crate::wire::encode_snapshot;
+
+/// A directory or file to take, and its place in the snapshot tree.
+#[derive(Clone, Debug)]
+pub struct Root {
+    /// The names on the way to it, at least one. All but the last are synthetic directories.
+    pub place: Vec<Vec<u8>>,
+    /// Where it is.
+    pub path: PathBuf,
+    /// What of it is taken.
+    pub filter: Filter,
+}
+
+/// What a snapshot is taken of.
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// Its roots; no place may be the beginning of another.
+    pub roots: Vec<Root>,
+    /// Stay on the file system of each root.
+    pub one_file_system: bool,
+    /// Leave out the contents of directories that a `CACHEDIR.TAG` marks as caches.
+    pub exclude_caches: bool,
+    /// Directories to pass over wherever they are met, by device and inode: the archive itself.
+    pub skip: Vec<(u64, u64)>,
+}
+
+/// What else a snapshot records.
+#[derive(Clone, Debug)]
+pub struct SnapshotRequest {
+    /// When it is taken.
+    pub time: Timestamp,
+    /// The machine.
+    pub host: String,
+    /// The connector, if it is one's.
+    pub connector: Option<String>,
+    /// The paths of the source, as the snapshot shows them.
+    pub paths: Vec<Vec<u8>>,
+    /// Labels; their order and repetition do not matter.
+    pub tags: Vec<String>,
+    /// Name and version of the program.
+    pub program: String,
+}
+
+/// A snapshot that was taken.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// Its id.
+    pub id: Id,
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// Whether its root tree is its parent's.
+    pub tick: bool,
+    /// How often a regular file was opened.
+    pub opened_files: u64,
+}
+
+impl Archive {
+    /// Takes a snapshot of `source`. What cannot be read below a root is listed in it and does not
+    /// keep the rest from being taken; a root that is missing altogether does.
+    pub fn snapshot(
+        &mut self,
+        request: SnapshotRequest,
+        mut source: Source,
+        progress: &Progress,
+    ) -> Result<Taken> {
+        source.roots.sort_by(|a, b| a.place.cmp(&b.place));
+        check_places(&source)?;
+        for root in &source.roots {
+            std::fs::metadata(&root.path).map_err(Error::io("read", root.path.display().to_string()))?;
+        }
+        self.run(request, progress, |assembly| {
+            std::thread::scope(|threads| {
+                let (sender, receiver) = sync_channel(64);
+                let (reader, examiner) = (assembly.reader(), assembly.examiner());
+                let walker = Walker {
+                    reader,
+                    source: &source,
+                    examiner,
+                    steps: sender,
+                };
+                let previous = assembly.previous_root();
+                threads.spawn(move || walker.walk(previous));
+                assembly.take_steps(receiver)
+            })
+        })
+    }
+
+    /// Takes a snapshot of one file, `name`, whose bytes come from `input`.
+    pub fn snapshot_stream(
+        &mut self,
+        request: SnapshotRequest,
+        name: &[u8],
+        input: &mut (dyn Read + Send),
+        progress: &Progress,
+    ) -> Result<Taken> {
+        if !is_valid_name(name) {
+            return Err(Error::Request(format!(
+                "{:?} cannot be the name of a file",
+                display_bytes(name)
+            )));
+        }
+        let time = request.time;
+        self.run(request, progress, |assembly| {
+            assembly.take_stream(name, input, time)
+        })
+    }
+
+    /// Finds the parent, lets `fill` assemble the tree, writes the snapshot object and takes
+    /// everything new into the index.
+    fn run(
+        &mut self,
+        request: SnapshotRequest,
+        progress: &Progress,
+        fill: impl FnOnce(&mut Assembly<'_, '_>) -> Result<()>,
+    ) -> Result<Taken> {
+        let location = self.location();
+        let _lock = self
+            .store
+            .lock(LockMode::Shared)
+            .map_err(Error::io("lock", location))?;
+        let parent = self
+            .catalog
+            .newest_of(&request.host, request.connector.as_deref(), &request.paths);
+        let (parent_id, parent_root) = (parent.map(|p| p.id), parent.map(|p| p.snapshot.root));
+        if let Some(parent) = parent {
+            progress
+                .total_bytes
+                .store(parent.snapshot.counts.bytes, Ordering::Relaxed);
+        }
+        let cutter = Cutter::new(&self.config.chunker);
+        let examiner = Examiner::new(&cutter);
+        let archive = &*self;
+        let (written, snapshot) = rayon::in_place_scope(|tasks| {
+            let mut assembly = Assembly::new(archive, &examiner, parent_root, tasks, progress);
+            fill(&mut assembly)?;
+            let (outcome, writer) = assembly.finish()?;
+            let snapshot = snapshot_of(request, outcome, parent_id);
+            let counted = |new_objects, stored_bytes| {
+                let counts = Counts {
+                    new_objects,
+                    stored_bytes,
+                    ..snapshot.counts.clone()
+                };
+                Snapshot {
+                    counts,
+                    ..snapshot.clone()
+                }
+            };
+            progress.check()?;
+            let written = writer.finish(|objects, bytes| encode_snapshot(&counted(objects, bytes)))?;
+            let snapshot = counted(written.new_objects, written.stored_bytes);
+            Ok::<_, Error>((written, snapshot))
+        })?;
+        for segment in written.segments {
+            self.reader.index_mut().add(segment);
+        }
+        self.catalog.add(Listed {
+            id: written.snapshot,
+            snapshot: snapshot.clone(),
+        });
+        let tick = parent_root == Some(snapshot.root);
+        Ok(Taken {
+            id: written.snapshot,
+            snapshot,
+            tick,
+            opened_files: examiner.opened.into_inner(),
+        })
+    }
+}
+
+fn snapshot_of(request: SnapshotRequest, outcome: Outcome, parent: Option<Id>) -> Snapshot {
+    let mut tags = request.tags;
+    tags.sort_unstable();
+    tags.dedup();
+    Snapshot {
+        time: request.time,
+        host: request.host,
+        connector: request.connector,
+        paths: request.paths,
+        tags,
+        root: outcome.root,
+        parent,
+        program: request.program,
+        counts: outcome.counts,
+        torn: outcome.torn,
+        unreadable: outcome.unreadable,
+    }
+}
+
+/// Every place must be made of possible names, and no place may lie in another.
+fn check_places(source: &Source) -> Result<()> {
+    let text = |root: &Root| display_bytes(&root.place.join(&b'/'));
+    for root in &source.roots {
+        if root.place.is_empty() || !root.place.iter().all(|name| is_valid_name(name)) {
+            return Err(Error::Request(format!(
+                "{:?} cannot be a place in a snapshot",
+                text(root)
+            )));
+        }
+    }
+    for pair in source.roots.windows(2) {
+        if pair[1].place.starts_with(&pair[0].place) {
+            let (first, second) = (pair[0].path.display(), pair[1].path.display());
+            let place = text(&pair[0]);
+            return Err(Error::Request(format!(
+                "{first} and {second} would both be /{place} in the snapshot"
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! How large things are.
+
+use super::Archive;
+
+/// Sizes and numbers of an archive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Snapshots.
+    pub snapshots: u64,
+    /// Segments.
+    pub segments: u64,
+    /// Different objects.
+    pub objects: u64,
+    /// Bytes of all files in all snapshots, as if each were kept whole.
+    pub plain_bytes: u64,
+    /// Bytes of the different objects before compression.
+    pub unique_bytes: u64,
+    /// Bytes of all files of the archive.
+    pub stored_bytes: u64,
+}
+
+impl Archive {
+    /// Counts what the archive holds.
+    pub fn stats(&self) -> Stats {
+        let index = self.reader.index();
+        let config = crate::wire::CONFIG_BYTES as u64;
+        Stats {
+            snapshots: self.catalog.all().len() as u64,
+            segments: index.segments().len() as u64,
+            objects: index.object_count() as u64,
+            plain_bytes: self
+                .catalog
+                .all()
+                .iter()
+                .map(|listed| listed.snapshot.counts.bytes)
+                .sum(),
+            unique_bytes: index.objects().map(|at| u64::from(at.object.len)).sum(),
+            stored_bytes: config + index.segments().iter().map(|segment| segment.len).sum::<u64>(),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Directories as trees (`spec/FORMAT.md`, section 8).
+
+use super::ObjectSink;
+use super::nodes::{Nodes, Reference, SPLIT_ITEMS};
+use crate::error::{Error, Flaw, Result};
+use crate::id::{Id, Kind};
+use crate::model::Entry;
+use crate::segment::ObjectReader;
+use crate::wire::{Child, TreeNode};
+
+/// A leaf ends once its entries have so many bytes.
+const LEAF_BYTES: usize = 1 << 20;
+
+impl Reference for Child {
+    const KIND: Kind = Kind::Tree;
+
+    fn id(&self) -> Id {
+        self.id
+    }
+
+    fn ends_node(&self) -> bool {
+        blake3::hash(&self.first).as_bytes()[1] == 0
+    }
+
+    fn encode_node(level: u8, references: Vec<Self>) -> Vec<u8> {
+        TreeNode::Inner {
+            level,
+            children: references,
+        }
+        .encode()
+    }
+
+    fn summary(references: &[Self]) -> impl FnOnce(Id) -> Self + use<> {
+        let first = references
+            .first()
+            .map(|child| child.first.clone())
+            .unwrap_or_default();
+        move |id| Self { first, id }
+    }
+}
+
+/// Builds the tree of one directory, entry by entry.
+pub struct TreeBuilder {
+    leaf: Vec<Entry>,
+    leaf_bytes: usize,
+    count: u64,
+    nodes: Nodes<Child>,
+}
+
+impl Default for TreeBuilder {
+    fn default() -> Self {
+        Self {
+            leaf: Vec::new(),
+            leaf_bytes: 0,
+            count: 0,
+            nodes: Nodes::new(),
+        }
+    }
+}
+
+impl TreeBuilder {
+    /// Adds the next entry. Names must come in strictly ascending order.
+    pub fn push(&mut self, entry: Entry, sink: &mut dyn ObjectSink) -> Result<()> {
+        let ends = blake3::hash(&entry.name).as_bytes()[0] == 0;
+        self.leaf_bytes += TreeNode::entry_len(&entry);
+        self.count += 1;
+        self.leaf.push(entry);
+        if ends || self.leaf.len() >= SPLIT_ITEMS || self.leaf_bytes >= LEAF_BYTES {
+            self.close_leaf(sink)?;
+        }
+        Ok(())
+    }
+
+    /// How many entries there are so far.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    fn close_leaf(&mut self, sink: &mut dyn ObjectSink) -> Result<()> {
+        let entries = std::mem::take(&mut self.leaf);
+        self.leaf_bytes = 0;
+        let first = entries
+            .first()
+            .map(|entry| entry.name.clone())
+            .unwrap_or_default();
+        let id = sink.put(Kind::Tree, &TreeNode::Leaf(entries).encode())?;
+        self.nodes.push(Child { first, id }, sink)
+    }
+
+    /// The id of the whole tree.
+    pub fn finish(mut self, sink: &mut dyn ObjectSink) -> Result<Id> {
+        if !self.leaf.is_empty() {
+            self.close_leaf(sink)?;
+        }
+        match self.nodes.finish(sink)? {
+            Some(id) => Ok(id),
+            None => sink.put(Kind::Tree, &TreeNode::Leaf(Vec::new()).encode()),
+        }
+    }
+}
+
+fn invalid(id: Id, field: &'static str, reason: &str) -> Error {
+    Error::Invalid {
+        kind: Kind::Tree,
+        id,
+        flaw: Flaw::new("tree", field, reason),
+    }
+}
+
+fn load(reader: &ObjectReader, id: Id) -> Result<TreeNode> {
+    let bytes = reader.get(Kind::Tree, id)?;
+    TreeNode::decode(&bytes).map_err(|flaw| Error::Invalid {
+        kind: Kind::Tree,
+        id,
+        flaw,
+    })
+}
+
+/// Where a node stands: what its parent says of it.
+struct Expected {
+    id: Id,
+    /// Level and first name; `None` for the root.
+    below: Option<(u8, Vec<u8>)>,
+}
+
+impl Expected {
+    /// The node itself, if it is what its parent says.
+    fn load(&self, reader: &ObjectReader) -> Result<TreeNode> {
+        let node = load(reader, self.id)?;
+        let Some((expected_level, expected_first)) = &self.below else {
+            return Ok(node);
+        };
+        let (level, first) = match &node {
+            TreeNode::Leaf(entries) => (0, entries.first().map(|entry| &entry.name)),
+            TreeNode::Inner { level, children } => (*level, children.first().map(|child| &child.first)),
+        };
+        if level != *expected_level {
+            return Err(invalid(self.id, "level", "is not one below that of its parent"));
+        }
+        if first != Some(expected_first) {
+            return Err(invalid(self.id, "first", "is not the first name of the child"));
+        }
+        Ok(node)
+    }
+
+    fn child(level: u8, child: Child) -> Self {
+        Self {
+            id: child.id,
+            below: Some((level - 1, child.first)),
+        }
+    }
+}
+
+/// The entries of one directory, by ascending name, with every rule about them checked.
+pub struct TreeReader<'a> {
+    reader: &'a ObjectReader,
+    entries: std::vec::IntoIter<Entry>,
+    /// Nodes still to be visited, the next one last.
+    ahead: Vec<Expected>,
+    last_name: Option<Vec<u8>>,
+}
+
+impl<'a> TreeReader<'a> {
+    /// The tree with this id.
+    pub fn new(reader: &'a ObjectReader, id: Id) -> Self {
+        Self {
+            reader,
+            entries: Vec::new().into_iter(),
+            ahead: vec![Expected { id, below: None }],
+            last_name: None,
+        }
+    }
+
+    fn advance(&mut self) -> Result<Option<Entry>> {
+        loop {
+            if let Some(entry) = self.entries.next() {
+                return Ok(Some(entry));
+            }
+            let Some(expected) = self.ahead.pop() else {
+                return Ok(None);
+            };
+            match expected.load(self.reader)? {
+                TreeNode::Inner { level, children } => {
+                    self.ahead.extend(
+                        children
+                            .into_iter()
+                            .rev()
+                            .map(|child| Expected::child(level, child)),
+                    );
+                }
+                TreeNode::Leaf(entries) => {
+                    // Within a leaf, decoding has checked the order.
+                    let first = entries.first().map(|entry| &entry.name);
+                    if first.is_some() && self.last_name.as_ref() >= first {
+                        return Err(invalid(expected.id, "name", "is not greater than the one before"));
+                    }
+                    self.last_name = entries.last().map(|entry| entry.name.clone());
+                    self.entries = entries.into_iter();
+                }
+            }
+        }
+    }
+}
+
+impl Iterator for TreeReader<'_> {
+    type Item = Result<Entry>;
+
+    fn next(&mut self) -> Option<Result<Entry>> {
+        let result = self.advance().transpose();
+        if let Some(Err(_)) = result {
+            self.ahead.clear();
+        }
+        result
+    }
+}
+
+/// The entry with a name, found without reading the whole directory.
+pub fn find_entry(reader: &ObjectReader, tree: Id, name: &[u8]) -> Result<Option<Entry>> {
+    let mut expected = Expected {
+        id: tree,
+        below: None,
+    };
+    loop {
+        match expected.load(reader)? {
+            TreeNode::Leaf(mut entries) => {
+                let place = entries.binary_search_by(|entry| entry.name.as_slice().cmp(name));
+                return Ok(place.ok().map(|i| entries.swap_remove(i)));
+            }
+            TreeNode::Inner { level, mut children } => {
+                let behind = children.partition_point(|child| child.first.as_slice() <= name);
+                let Some(place) = behind.checked_sub(1) else {
+                    return Ok(None);
+                };
+                expected = Expected::child(level, children.swap_remove(place));
+            }
+        }
+    }
+}

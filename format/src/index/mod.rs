@@ -1,0 +1,94 @@
+//! Which segment holds which object. Derived from the segments' directories, never stored.
+
+use std::collections::HashMap;
+
+use crate::id::Id;
+use crate::store::Name;
+use crate::wire::{BlockEntry, Directory, ObjectEntry};
+
+/// A segment whose directory is known.
+#[derive(Debug)]
+pub struct IndexedSegment {
+    /// Its name.
+    pub name: Name,
+    /// Its length in bytes.
+    pub len: u64,
+    /// What it holds.
+    pub directory: Directory,
+}
+
+/// Where an object is.
+#[derive(Clone, Copy, Debug)]
+pub struct Location<'a> {
+    /// The segment.
+    pub segment: &'a IndexedSegment,
+    /// The block in it.
+    pub block: &'a BlockEntry,
+    /// The object in that.
+    pub object: &'a ObjectEntry,
+}
+
+/// All objects of an archive.
+#[derive(Debug, Default)]
+pub struct Index {
+    segments: Vec<IndexedSegment>,
+    /// Segment and place in its directory.
+    places: HashMap<Id, (u32, u32)>,
+}
+
+impl Index {
+    /// Adds a segment's objects.
+    pub fn add(&mut self, segment: IndexedSegment) {
+        let number = self.segments.len() as u32;
+        self.places.reserve(segment.directory.objects.len());
+        for (i, object) in segment.directory.objects.iter().enumerate() {
+            self.places.insert(object.id, (number, i as u32));
+        }
+        self.segments.push(segment);
+    }
+
+    /// All segments, in the order in which they were added.
+    pub fn segments(&self) -> &[IndexedSegment] {
+        &self.segments
+    }
+
+    /// The number of different objects.
+    pub fn object_count(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether some segment holds the object.
+    pub fn contains(&self, id: &Id) -> bool {
+        self.places.contains_key(id)
+    }
+
+    /// One place of every different object.
+    pub fn objects(&self) -> impl Iterator<Item = Location<'_>> {
+        self.places.values().filter_map(|(segment, object)| {
+            let segment = &self.segments[*segment as usize];
+            located(segment, segment.directory.objects.get(*object as usize)?)
+        })
+    }
+
+    /// The place of the object that is tried first.
+    pub fn find(&self, id: &Id) -> Option<Location<'_>> {
+        let (segment, object) = self.places.get(id)?;
+        let segment = &self.segments[*segment as usize];
+        located(segment, segment.directory.objects.get(*object as usize)?)
+    }
+
+    /// All places of the object, for when the first one is damaged.
+    pub fn find_all(&self, id: Id) -> impl Iterator<Item = Location<'_>> {
+        self.segments
+            .iter()
+            .filter_map(move |segment| located(segment, segment.directory.find(&id)?))
+    }
+}
+
+fn located<'a>(segment: &'a IndexedSegment, object: &'a ObjectEntry) -> Option<Location<'a>> {
+    Some(Location {
+        segment,
+        block: segment.directory.blocks.get(object.block as usize)?,
+        object,
+    })
+}

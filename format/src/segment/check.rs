@@ -1,0 +1,67 @@
+//! Every byte of a block against everything that is recorded about it.
+
+use crate::compress::decompress;
+use crate::error::Flaw;
+use crate::id::Id;
+use crate::index::IndexedSegment;
+use crate::store::Store;
+use crate::wire::{Method, ObjectEntry};
+
+/// A block that is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockDamage {
+    /// Offset of the block in its segment, in bytes.
+    pub offset: u64,
+    /// What is wrong.
+    pub flaw: Flaw,
+    /// The objects that it costs.
+    pub objects: Vec<ObjectEntry>,
+}
+
+/// Reads one block, compares its check, decodes it and compares the id of each of its `objects`.
+pub fn check_block(
+    store: &dyn Store,
+    segment: &IndexedSegment,
+    number: usize,
+    objects: &[ObjectEntry],
+) -> Option<BlockDamage> {
+    let block = segment.directory.blocks.get(number)?;
+    let damage = |flaw, objects: Vec<ObjectEntry>| {
+        Some(BlockDamage {
+            offset: block.offset,
+            flaw,
+            objects,
+        })
+    };
+    let flaw = |field, reason: String| Flaw::new("block", field, reason);
+    let range = block.offset..block.offset + u64::from(block.stored_len);
+    let stored = match store.read_range(segment.name, range) {
+        Ok(stored) => stored,
+        Err(error) => {
+            return damage(
+                flaw("contents", format!("cannot be read: {error}")),
+                objects.to_vec(),
+            );
+        }
+    };
+    let unsound = (*blake3::hash(&stored).as_bytes() != block.check.0)
+        .then(|| flaw("check", "does not match the stored bytes".into()));
+    let plain = match block.method {
+        Method::Raw => stored,
+        Method::Zstd => match decompress(&stored, block.plain_len as usize) {
+            Ok(plain) => plain.into(),
+            Err(undecodable) => return damage(unsound.unwrap_or(undecodable), objects.to_vec()),
+        },
+    };
+    let is_bad = |object: &&ObjectEntry| {
+        let start = object.offset as usize;
+        Id::of(object.kind, &plain[start..start + object.len as usize]) != object.id
+    };
+    let bad: Vec<ObjectEntry> = objects.iter().filter(is_bad).copied().collect();
+    match (unsound, bad.is_empty()) {
+        (None, true) => None,
+        // Damage that happens to change no object is damage all the same.
+        (Some(flaw), _) => damage(flaw, bad),
+        (None, false) => damage(flaw("contents", "do not have their objects' ids".into()), bad),
+    }
+}

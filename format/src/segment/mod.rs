@@ -1,0 +1,12 @@
+//! Segments: writing them, opening them, and reading objects out of them.
+
+mod cache;
+mod check;
+mod open;
+mod reader;
+mod writer;
+
+pub use check::{BlockDamage, check_block};
+pub use open::open_segment;
+pub use reader::ObjectReader;
+pub use writer::{PlainBlock, SealedSegment, SegmentWriter, StoredBlock};

@@ -1,0 +1,238 @@
+//! From objects to a sealed segment, each stage a type of its own: objects are gathered in a plain
+//! block, that is compressed into a stored block, those are laid into a segment, and that is sealed.
+
+use crate::compress::compress;
+use crate::id::{Id, Kind};
+use crate::index::IndexedSegment;
+use crate::store::Name;
+use crate::wire::{
+    ArchiveId, BlockEntry, Directory, HEADER_BYTES, Header, Method, ObjectEntry, TRAILER_BYTES, Trailer,
+};
+
+/// Small objects are gathered until a block has about this many bytes.
+const BLOCK_BYTES: usize = 1 << 20;
+/// A segment is sealed once it has this many bytes.
+const SEGMENT_BYTES: usize = 16 << 20;
+
+/// Objects that will be compressed together.
+#[derive(Debug, Default)]
+pub struct PlainBlock {
+    bytes: Vec<u8>,
+    objects: Vec<ObjectEntry>,
+}
+
+impl PlainBlock {
+    /// Whether an object of `len` bytes should start another block.
+    pub fn is_full_for(&self, len: usize) -> bool {
+        !self.bytes.is_empty() && self.bytes.len() + len > BLOCK_BYTES
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// Adds an object, whose id the caller has computed.
+    pub fn push(&mut self, kind: Kind, id: Id, plain: &[u8]) {
+        if self.bytes.is_empty() {
+            // Grown by doubling, a block of many small objects would be copied many times over.
+            self.bytes.reserve(BLOCK_BYTES.max(plain.len()));
+        }
+        let (offset, len) = (self.bytes.len() as u32, plain.len() as u32);
+        self.objects.push(ObjectEntry {
+            id,
+            block: 0,
+            offset,
+            len,
+            kind,
+        });
+        self.bytes.extend_from_slice(plain);
+    }
+
+    /// Compresses the block.
+    pub fn store(self, zstd_level: i32) -> StoredBlock {
+        let plain_len = self.bytes.len() as u32;
+        let (method, stored) = compress(self.bytes, zstd_level);
+        StoredBlock::new(method, stored, plain_len, self.objects)
+    }
+
+    /// Stores the block as it is, where its stored length must be known beforehand.
+    pub fn store_raw(self) -> StoredBlock {
+        let plain_len = self.bytes.len() as u32;
+        StoredBlock::new(Method::Raw, self.bytes, plain_len, self.objects)
+    }
+}
+
+/// A block as it goes into a segment.
+#[derive(Debug)]
+pub struct StoredBlock {
+    method: Method,
+    stored: Vec<u8>,
+    plain_len: u32,
+    check: Id,
+    objects: Vec<ObjectEntry>,
+}
+
+impl StoredBlock {
+    fn new(method: Method, stored: Vec<u8>, plain_len: u32, objects: Vec<ObjectEntry>) -> Self {
+        let check = Id(*blake3::hash(&stored).as_bytes());
+        Self {
+            method,
+            stored,
+            plain_len,
+            check,
+            objects,
+        }
+    }
+}
+
+/// A segment that is being filled, in memory.
+#[derive(Debug)]
+pub struct SegmentWriter {
+    bytes: Vec<u8>,
+    directory: Directory,
+}
+
+impl SegmentWriter {
+    /// An empty segment of an archive.
+    pub fn new(archive: ArchiveId) -> Self {
+        Self {
+            bytes: Header { archive }.encode(),
+            directory: Directory::default(),
+        }
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.directory.blocks.is_empty()
+    }
+
+    /// Whether it is time to seal it.
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() >= SEGMENT_BYTES
+    }
+
+    /// Its length if it were sealed after one more block of `stored_len` bytes with one object.
+    pub fn sealed_len_with(&self, stored_len: usize) -> u64 {
+        let (blocks, objects) = (self.directory.blocks.len() + 1, self.directory.objects.len() + 1);
+        (self.bytes.len() + stored_len + Directory::encoded_len(blocks, objects) + TRAILER_BYTES) as u64
+    }
+
+    /// Lays a block into the segment.
+    pub fn push(&mut self, block: StoredBlock) {
+        let number = self.directory.blocks.len() as u32;
+        self.directory.blocks.push(BlockEntry {
+            offset: self.bytes.len() as u64,
+            stored_len: block.stored.len() as u32,
+            plain_len: block.plain_len,
+            method: block.method,
+            check: block.check,
+        });
+        self.directory.objects.extend(
+            block
+                .objects
+                .into_iter()
+                .map(|o| ObjectEntry { block: number, ..o }),
+        );
+        self.bytes.extend_from_slice(&block.stored);
+    }
+
+    /// Adds directory and trailer.
+    pub fn seal(mut self) -> SealedSegment {
+        self.directory.objects.sort_unstable_by_key(|object| object.id);
+        let directory_offset = self.bytes.len() as u64;
+        let directory = self.directory.encode();
+        let (trailer, trailer_bytes) =
+            Trailer::seal(&self.bytes[..HEADER_BYTES], directory_offset, &directory);
+        self.bytes.extend_from_slice(&directory);
+        self.bytes.extend_from_slice(&trailer_bytes);
+        let name = Name::Segment(trailer.seal);
+        SealedSegment {
+            name,
+            bytes: self.bytes,
+            directory: self.directory,
+        }
+    }
+}
+
+/// A whole segment with its name, ready to be put into a store.
+#[derive(Debug)]
+pub struct SealedSegment {
+    /// Its name: the seal.
+    pub name: Name,
+    /// All its bytes.
+    pub bytes: Vec<u8>,
+    /// What it holds.
+    pub directory: Directory,
+}
+
+impl SealedSegment {
+    /// What the index needs of it.
+    pub fn into_indexed(self) -> IndexedSegment {
+        IndexedSegment {
+            name: self.name,
+            len: self.bytes.len() as u64,
+            directory: self.directory,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::open_segment;
+    use crate::store::{MemoryStore, Store};
+
+    const ARCHIVE: ArchiveId = ArchiveId([3; 16]);
+
+    fn sealed() -> SealedSegment {
+        let mut writer = SegmentWriter::new(ARCHIVE);
+        let mut block = PlainBlock::default();
+        for text in [&b"one"[..], b"two", &[b'x'; 5000]] {
+            block.push(Kind::Chunk, Id::of(Kind::Chunk, text), text);
+        }
+        writer.push(block.store(3));
+        let mut last = PlainBlock::default();
+        last.push(Kind::Snapshot, Id::of(Kind::Snapshot, b"last"), b"last");
+        let predicted = writer.sealed_len_with(4);
+        writer.push(last.store_raw());
+        let sealed = writer.seal();
+        assert_eq!(sealed.bytes.len() as u64, predicted);
+        sealed
+    }
+
+    #[test]
+    fn what_is_sealed_can_be_opened() {
+        let (sealed, store) = (sealed(), MemoryStore::default());
+        store.put(sealed.name, &sealed.bytes).expect("put");
+        let opened = open_segment(&store, sealed.name, sealed.bytes.len() as u64, ARCHIVE).expect("open");
+        assert_eq!(opened.directory, sealed.directory);
+        assert_eq!(opened.directory.objects.len(), 4);
+    }
+
+    // F-012, F-013, F-030, F-035
+    #[test]
+    fn no_byte_outside_the_blocks_can_change_unnoticed() {
+        let (sealed, store) = (sealed(), MemoryStore::default());
+        let blocks = HEADER_BYTES..sealed.directory.blocks_end() as usize;
+        for i in (0..sealed.bytes.len()).filter(|i| !blocks.contains(i)) {
+            let mut changed = sealed.bytes.clone();
+            changed[i] ^= 0x10;
+            store.put(sealed.name, &changed).expect("put");
+            let result = open_segment(&store, sealed.name, changed.len() as u64, ARCHIVE);
+            assert!(result.is_err(), "byte {i}");
+        }
+        for len in 0..sealed.bytes.len() {
+            store.put(sealed.name, &sealed.bytes[..len]).expect("put");
+            assert!(
+                open_segment(&store, sealed.name, len as u64, ARCHIVE).is_err(),
+                "{len} bytes"
+            );
+        }
+        let other = Name::Segment(Id([0; 32]));
+        store.put(other, &sealed.bytes).expect("put");
+        assert!(open_segment(&store, other, sealed.bytes.len() as u64, ARCHIVE).is_err());
+        store.put(sealed.name, &sealed.bytes).expect("put");
+        assert!(open_segment(&store, sealed.name, sealed.bytes.len() as u64, ArchiveId([4; 16])).is_err());
+    }
+}

@@ -1,0 +1,190 @@
+"""Sections 2 and 3: an archive, and how its objects are found and read."""
+
+import os
+import re
+import stat
+import struct
+from collections import OrderedDict
+from typing import Iterator
+
+from blake3 import blake3
+
+from .codec import MAX_CHUNK
+from .errors import Damaged, NewerVersion, NotAnArchive
+from .objects import (CHUNK, CHUNK_LIST, DECODE, KIND_NAMES, SNAPSHOT, TREE, ChunkList, Inner, Leaf,
+                      Snapshot, check_size, object_id)
+from .segment import KNOWN_INCOMPATIBLE, ObjectEntry, Segment, read_at
+
+CONFIG_MAGIC = b"\x89RSTC\r\n\x1a"
+CONFIG = struct.Struct("<8sHHIII16sqIIIIQQ32si28s32s")
+CONFIG_CONTEXT = "restante 2026 config v1"
+SEGMENT_NAME = re.compile(r"([0-9a-f]{64})\.rst")
+CACHE_BYTES = 64 << 20
+
+assert CONFIG.size == 176
+
+
+def check_config(config: bytes) -> bytes:
+    """Section 3, in the order of F-020; returns the archive's id."""
+    def fail(requirement, offset, message):
+        raise Damaged(requirement, f"config, byte {offset}", message)
+
+    if config[:8] != CONFIG_MAGIC:
+        raise NotAnArchive("config: the magic is wrong")
+    if len(config) >= 10 and config[8:10] != b"\1\0":
+        raise NewerVersion(f"config: version {int.from_bytes(config[8:10], 'little')}")
+    if len(config) != CONFIG.size:
+        fail("F-002", len(config), f"its length is not {CONFIG.size}")
+    (_, _, reserved_1, incompatible, _, body, archive_id, _, chunker, low, average, high,
+     mask_s, mask_l, _, level, reserved_2, check) = CONFIG.unpack(config)
+    if blake3(config[:144], derive_key_context=CONFIG_CONTEXT).digest() != check:
+        fail("section 3", 144, "the check is wrong")
+    if incompatible & ~KNOWN_INCOMPATIBLE:
+        raise NewerVersion(f"config: incompatible flags {incompatible:#x}")
+    if reserved_1:
+        fail("F-004", 10, "reserved bytes are not zero")
+    if body != 120:
+        fail("section 3", 20, f"body length {body}")
+    if not any(archive_id):
+        fail("section 3", 24, "the archive's id is all zero")
+    if chunker != 1:
+        raise NewerVersion(f"config: chunker {chunker}")
+    if low < 64 or low % 2:
+        fail("section 3", 52, f"min {low}")
+    if average < low or average % 2:
+        fail("section 3", 56, f"avg {average}")
+    if not average <= high <= MAX_CHUNK or high % 2:
+        fail("section 3", 60, f"max {high}")
+    for offset, mask in ((64, mask_s), (72, mask_l)):
+        if mask == 0 or mask >> 63:
+            fail("section 3", offset, f"mask {mask:#x}")
+    if not -7 <= level <= 22:
+        fail("section 3", 112, f"zstd level {level}")
+    if any(reserved_2):
+        fail("F-004", 116, "reserved bytes are not zero")
+    return archive_id
+
+
+class Cache:
+    """The most recently used values, up to a number of plain bytes."""
+
+    def __init__(self, limit: int):
+        self.limit, self.used = limit, 0
+        self.values: OrderedDict = OrderedDict()
+
+    def get(self, key, make):
+        """make: returns the value and its size."""
+        if key in self.values:
+            self.values.move_to_end(key)
+            return self.values[key][0]
+        value, size = make()
+        self.values[key] = value, size
+        self.used += size
+        while self.used > self.limit and len(self.values) > 1:
+            self.used -= self.values.popitem(last=False)[1][1]
+        return value
+
+
+class Archive:
+    """An archive, opened: every segment's header, directory and trailer has been checked.
+
+    A segment that is damaged costs its objects only (section 11); what was found wrong with it is
+    in `problems`. A newer config or segment makes the archive a newer one.
+    """
+
+    def __init__(self, path: str):
+        self.problems: list[Damaged] = []
+        self.segments: list[Segment] = []
+        self.blocks = Cache(CACHE_BYTES)
+        self.nodes = Cache(CACHE_BYTES // 4)
+        self.bad_copies: set[tuple[bytes, bytes]] = set()  # seal and id; found by verify
+        self.lists: dict[bytes, tuple[int, int, bool]] = {}  # see walk.check_list
+        if os.path.isfile(path):
+            self.segments.append(Segment(path, os.path.basename(path), None))
+        elif os.path.isdir(path):
+            self.open_folder(path)
+        else:
+            raise NotAnArchive(f"{path}: neither a folder nor a file")
+
+    def open_folder(self, path: str):
+        config = os.path.join(path, "config")
+        if not os.path.isfile(config):
+            raise NotAnArchive(f"{path}: has no config")
+        archive_id = check_config(read_at(config, 0, CONFIG.size + 1))
+        folder = os.path.join(path, "segments")
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+            match = SEGMENT_NAME.fullmatch(name)
+            file = os.path.join(folder, name)
+            if not match or not stat.S_ISREG(os.stat(file, follow_symlinks=False).st_mode):
+                continue  # F-010
+            label = f"segments/{name}"
+            try:
+                segment = Segment(file, label, bytes.fromhex(match[1]))
+                if segment.archive_id != archive_id:
+                    segment.fail("F-013", 24, "it belongs to another archive")
+                self.segments.append(segment)
+            except Damaged as damage:
+                self.problems.append(damage)
+
+    def find(self, id: bytes, kind: int) -> list[tuple[Segment, ObjectEntry]]:
+        """All copies of an object; at least one."""
+        what = f"{KIND_NAMES[kind]} {id.hex()}"
+        copies = [(segment, entry) for segment in self.segments
+                  if (entry := segment.find(id)) and (segment.seal, id) not in self.bad_copies]
+        if not copies:
+            raise Damaged("F-081", what, "no good copy is in the archive")
+        copies = [copy for copy in copies if copy[1].kind == kind]
+        if not copies:
+            raise Damaged("F-041", what, "is there as an object of another kind")
+        return copies
+
+    def block(self, segment: Segment, index: int) -> bytes:
+        def make():
+            plain = segment.read_block(index)
+            return plain, len(plain)
+        return self.blocks.get((segment.seal, index), make)
+
+    def read_copy(self, segment: Segment, entry: ObjectEntry) -> bytes:
+        """The plain bytes of one copy of an object, checked against its id (F-040)."""
+        what = f"{segment.label}, {KIND_NAMES[entry.kind]} {entry.id.hex()}"
+        check_size(entry.kind, entry.length, what)
+        plain = self.block(segment, entry.block)[entry.offset:entry.offset + entry.length]
+        if object_id(entry.kind, plain) != entry.id:
+            raise Damaged("F-040", what, "its bytes have another id")
+        return plain
+
+    def read(self, id: bytes, kind: int) -> bytes:
+        """The plain bytes of an object, from the first copy that is not damaged."""
+        damage = None
+        for segment, entry in self.find(id, kind):
+            try:
+                return self.read_copy(segment, entry)
+            except Damaged as error:
+                damage = error
+        raise damage
+
+    def decode(self, id: bytes, kind: int):
+        def make():
+            plain = self.read(id, kind)
+            return DECODE[kind](plain, f"{KIND_NAMES[kind]} {id.hex()}"), len(plain)
+        return self.nodes.get((id, kind), make)
+
+    def chunk(self, id: bytes) -> bytes:
+        return self.read(id, CHUNK)
+
+    def chunk_list(self, id: bytes) -> ChunkList:
+        return self.decode(id, CHUNK_LIST)
+
+    def tree(self, id: bytes) -> Leaf | Inner:
+        return self.decode(id, TREE)
+
+    def snapshot(self, id: bytes) -> Snapshot:
+        return self.decode(id, SNAPSHOT)
+
+    def entries(self) -> Iterator[tuple[Segment, ObjectEntry]]:
+        for segment in self.segments:
+            for index in range(segment.objects):
+                yield segment, segment.object_entry(index)
+
+    def snapshot_ids(self) -> list[bytes]:
+        return sorted({entry.id for _, entry in self.entries() if entry.kind == SNAPSHOT})

@@ -1,0 +1,103 @@
+"""Checks everything in an archive: every byte of every segment, and all that snapshots name."""
+
+from .archive import Archive
+from .codec import MAX_NESTING
+from .errors import Damaged
+from .objects import DECODE, KIND_NAMES
+from .segment import ObjectEntry
+from .walk import Directory, check_content
+
+
+def verify(archive: Archive) -> list[Damaged]:
+    problems = list(archive.problems)
+    check_bytes(archive, problems)
+    heights: dict[bytes, int] = {}
+    for id in archive.snapshot_ids():
+        try:
+            root = archive.snapshot(id).root
+        except Damaged as damage:
+            problems.append(damage)
+            continue
+        check_tree(archive, root, heights, problems)
+    unique: dict[str, Damaged] = {}
+    for problem in problems:
+        unique.setdefault(str(problem), problem)
+    return list(unique.values())
+
+
+def check_bytes(archive: Archive, problems: list[Damaged]):
+    """Every block, and every object in it, whether something names it or not.
+
+    Copies that turn out bad are noted in the archive, so that what needs them is told later.
+    """
+    for segment in archive.segments:
+        objects_of: list[list[ObjectEntry]] = [[] for _ in range(segment.blocks)]
+        for index in range(segment.objects):
+            entry = segment.object_entry(index)
+            objects_of[entry.block].append(entry)
+        for block, entries in enumerate(objects_of):
+            try:
+                archive.block(segment, block)
+            except Damaged as damage:
+                problems.append(damage)
+                archive.bad_copies.update((segment.seal, entry.id) for entry in entries)
+                continue
+            for entry in entries:
+                try:
+                    plain = archive.read_copy(segment, entry)
+                except Damaged as damage:
+                    problems.append(damage)
+                    archive.bad_copies.add((segment.seal, entry.id))
+                    continue
+                try:
+                    DECODE[entry.kind](plain, f"{KIND_NAMES[entry.kind]} {entry.id.hex()}")
+                except Damaged as damage:
+                    problems.append(damage)
+
+
+def check_tree(archive: Archive, root: bytes, heights: dict[bytes, int], problems: list[Damaged]):
+    """A tree with everything below it; each directory once, however often it occurs.
+
+    heights: the levels of entries below each tree that has been checked (F-077).
+    """
+    stack: list[list] = []  # tree id, directory, height
+
+    def enter(id: bytes):
+        try:
+            stack.append([id, Directory(archive, id), 0])
+        except Damaged as damage:
+            problems.append(damage)
+            heights[id] = 0
+
+    if root not in heights:
+        enter(root)
+    while stack:
+        frame = stack[-1]
+        id, directory, height = frame
+        try:
+            entry = directory.next()
+            if entry and len(stack) > MAX_NESTING:
+                directory.fail("F-077", f"more than {MAX_NESTING} levels of entries")
+        except Damaged as damage:
+            problems.append(damage)
+            entry = None
+        if entry is None:
+            heights[id] = height
+            stack.pop()
+            if stack:
+                stack[-1][2] = max(stack[-1][2], height + 1)
+            continue
+        frame[2] = max(height, 1)
+        try:
+            if entry.type == "file":
+                check_content(archive, entry)
+            elif entry.type == "dir":
+                child = entry.node[0]
+                if child not in heights:
+                    enter(child)
+                else:
+                    frame[2] = max(frame[2], heights[child] + 1)
+                    if len(stack) + heights[child] > MAX_NESTING:
+                        directory.fail("F-077", f"more than {MAX_NESTING} levels of entries")
+        except Damaged as damage:
+            problems.append(damage)
