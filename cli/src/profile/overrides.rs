@@ -1,0 +1,186 @@
+//! `[connector.NAME]`: what the user changes about a profile.
+//!
+//! ```toml
+//! [connector.cc-mail]
+//! enabled = true               # false: `snapshot` without an argument passes it over
+//! every = "1h"                 # instead of the profile's
+//! include = ["Import.*"]       # instead of the profile's, for every root
+//! exclude = ["*.bak"]          # besides the profile's: those are there for a reason
+//! submit = true                # an option of the profile
+//!
+//! [connector.cc-mail.roots]    # where a root lies, instead of below its place
+//! programs = "/mnt/exch1/ccmail/bin"
+//! submit = { path = "/mnt/exch1/submit", include = ["*.ccm"], exclude = [] }
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::table::{Entry, Section, unknown_key};
+use super::{ConfigError, Hint, Location, Profile};
+
+/// The keys of `[connector.NAME]` that are no options of a profile.
+pub(crate) const CONNECTOR_KEYS: [&str; 5] = ["enabled", "every", "include", "exclude", "roots"];
+
+/// One `[connector.NAME]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Override {
+    /// Where it was written.
+    pub(crate) at: Box<Location>,
+    /// Whether `snapshot` without an argument takes the connector.
+    pub(crate) enabled: bool,
+    /// How often, instead of the profile's.
+    pub(crate) every: Option<Duration>,
+    /// Instead of the profile's includes.
+    pub(crate) include: Option<Vec<String>>,
+    /// Besides the profile's excludes.
+    pub(crate) exclude: Vec<String>,
+    /// What changes for single roots.
+    pub(crate) roots: BTreeMap<String, RootOverride>,
+    /// The profile's options; which there are is known only with the profile.
+    pub(crate) options: Vec<OptionValue>,
+}
+
+/// What `[connector.NAME.roots]` says about one root.
+#[derive(Debug, Clone)]
+pub(crate) struct RootOverride {
+    /// Where it was written.
+    pub(crate) at: Box<Location>,
+    /// Where the root lies, absolute.
+    pub(crate) path: Option<PathBuf>,
+    /// Instead of the profile's includes for this root.
+    pub(crate) include: Option<Vec<String>>,
+    /// Besides the excludes of the profile.
+    pub(crate) exclude: Vec<String>,
+}
+
+/// A key that can only be an option of the profile.
+#[derive(Debug, Clone)]
+pub(crate) struct OptionValue {
+    /// Its key.
+    pub(crate) name: String,
+    /// Where the key was written.
+    pub(crate) at: Box<Location>,
+    /// Its value, if that is true or false.
+    pub(crate) value: Option<bool>,
+    /// Where the value was written.
+    pub(crate) value_at: Box<Location>,
+    /// What the value is, with its article.
+    pub(crate) value_type: &'static str,
+}
+
+impl Override {
+    /// Reads one `[connector.NAME]`; `absolute` makes paths absolute.
+    pub(crate) fn parse(s: &Section<'_>, absolute: &dyn Fn(&str) -> PathBuf) -> Result<Self, ConfigError> {
+        let options = s.entries().filter(|e| !CONNECTOR_KEYS.contains(&e.key));
+        let inner = s.title.trim_end_matches(']');
+        let mut roots = BTreeMap::new();
+        if let Some(table) = s.section("roots", &format!("{inner}.roots]"))? {
+            for entry in table.entries() {
+                let root = RootOverride::parse(&entry, &format!("{inner}.roots.{}]", entry.key), absolute)?;
+                roots.insert(entry.key.to_owned(), root);
+            }
+        }
+        Ok(Self {
+            at: s.at(),
+            enabled: s.boolean("enabled")?.unwrap_or(true),
+            every: s.duration("every")?,
+            include: s.patterns("include")?,
+            exclude: s.patterns("exclude")?.unwrap_or_default(),
+            roots,
+            options: options
+                .map(|e| OptionValue {
+                    name: e.key.to_owned(),
+                    at: e.at(),
+                    value: e.as_boolean(),
+                    value_at: e.value_at(),
+                    value_type: e.value_type(),
+                })
+                .collect(),
+        })
+    }
+
+    /// Fails if it sets an option or a root that the profile has not.
+    pub(crate) fn check(&self, profile: &Profile) -> Result<(), ConfigError> {
+        let table = format!("[connector.{}]", profile.name);
+        for option in &self.options {
+            if !profile.options.iter().any(|o| o.name == option.name) {
+                let mut known: Vec<&str> = profile.options.iter().map(|o| o.name.as_str()).collect();
+                known.extend(CONNECTOR_KEYS);
+                return Err(unknown_key(option.at.clone(), &option.name, &table, &known));
+            }
+            if option.value.is_none() {
+                return Err(ConfigError::WrongType {
+                    at: option.value_at.clone(),
+                    key: option.name.clone(),
+                    table,
+                    wanted: "true or false",
+                    found: option.value_type,
+                    hint: Hint::text("without quotes"),
+                });
+            }
+        }
+        for (name, root) in &self.roots {
+            if !profile.roots.iter().any(|r| r.name == *name) {
+                let known: Vec<&str> = profile.roots.iter().map(|r| r.name.as_str()).collect();
+                let hint = Hint::nearest(name, &known, "its roots:");
+                let table = format!("[connector.{}.roots]", profile.name);
+                let (at, name) = (root.at.clone(), name.clone());
+                return Err(ConfigError::UnknownName {
+                    at,
+                    what: "root",
+                    name,
+                    table,
+                    hint,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl RootOverride {
+    fn parse(
+        entry: &Entry<'_>,
+        title: &str,
+        absolute: &dyn Fn(&str) -> PathBuf,
+    ) -> Result<Self, ConfigError> {
+        if entry.is_string() {
+            let path = Some(absolute(entry.filled_string()?));
+            return Ok(Self {
+                at: entry.at(),
+                path,
+                include: None,
+                exclude: Vec::new(),
+            });
+        }
+        let s = entry
+            .section(title)
+            .map_err(|_| entry.wrong("a path", Hint::text(format!("write {} = \"/path\"", entry.key))))?;
+        s.only(&["path", "include", "exclude"])?;
+        let path = s
+            .entry("path")
+            .map(|e| e.filled_string().map(absolute))
+            .transpose()?;
+        let (include, exclude) = (s.patterns("include")?, s.patterns("exclude")?.unwrap_or_default());
+        Ok(Self {
+            at: entry.at(),
+            path,
+            include,
+            exclude,
+        })
+    }
+}
+
+/// Makes a path of the configuration absolute: `~/` is the home folder, the rest is relative to the file.
+pub(crate) fn absolute(folder: &Path, text: &str) -> PathBuf {
+    if let Some(rest) = text
+        .strip_prefix("~/")
+        .or_else(|| text.strip_prefix("~\\").filter(|_| cfg!(windows)))
+        && let Some(home) = std::env::home_dir()
+    {
+        return home.join(rest);
+    }
+    folder.join(text)
+}

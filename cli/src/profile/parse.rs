@@ -1,0 +1,352 @@
+//! The text of a profile.
+//!
+//! ```toml
+//! name = "guestbook"               # only in a file of its own; its default is the file's name
+//! title = "Guest book"
+//! inherit = "lotus-notes"          # starts from another profile; lists are continued, roots replaced by name
+//! every = "15m"
+//! case-insensitive = true
+//! include = ["*.tbl"]              # of every root; nothing here and in the root means everything
+//! exclude = ["*.tmp"]
+//! needs = ["groupwise-api"]        # places that have to be named though no root lies there
+//! services = ["MSExchangeCoCo"]    # in the order in which they are stopped
+//! statements = ["S3"]
+//!
+//! [[root]]
+//! name = "conndata"
+//! place = "exchsrvr"               # a key of [roots]; without it, path is absolute or relative to this file
+//! path = "Conndata"                # below the place; left out, the place itself
+//! file = false                     # the default; true for a root that is one file below its place
+//! required = true                  # the default
+//! option = "submit"                # taken only with this option
+//! include = []
+//! exclude = []
+//! text = "what it holds"
+//! statements = ["S14"]
+//!
+//! [option.submit]                  # can be set in [connector.NAME]
+//! default = false
+//! text = "what it does"
+//! include = []                     # adds to the includes
+//! exclude = []                     # adds to the excludes
+//! allow = ["Submit/*.ccm"]         # takes out of the excludes
+//!
+//! [[before]]                       # and [[after-snapshot]], [[before-restore]], [[after-restore]]
+//! kind = "stop-services"           # start-services, snapshot-volume, run, restore, delete, check, probe
+//! text = "why"
+//! services = ["LME-NOTES"]         # left out, the profile's
+//! root = "conndata"                # or place = "groupwise-api"
+//! paths = ["*.seq"]
+//! optional = false
+//!
+//! [[manual]]                       # what only a person can do
+//! when = "after-restore"           # setup, before-snapshot, after-snapshot, before-restore, finish, on-loss
+//! text = "run the client against the Notes server"
+//!
+//! [[note]]
+//! text = "what one should know"
+//! ```
+//!
+//! Whatever has a `text` may have `statements`, `source` (where it comes from, if not from the article) and
+//! `unconfirmed = true`.
+
+use super::table::{Document, Entry, Section, is_plain_name};
+use super::{Choice, Manual, Note, Origin, Profile, Root, Step, StepKind, When};
+use super::{ConfigError, Hint, Location};
+
+/// The keys of a profile.
+const KEYS: [&str; 18] = [
+    "name",
+    "title",
+    "inherit",
+    "every",
+    "case-insensitive",
+    "include",
+    "exclude",
+    "needs",
+    "services",
+    "statements",
+    "root",
+    "option",
+    "before",
+    "after-snapshot",
+    "before-restore",
+    "after-restore",
+    "manual",
+    "note",
+];
+
+/// What can stand beside every `text`.
+const NOTE_KEYS: [&str; 4] = ["text", "statements", "source", "unconfirmed"];
+
+/// A profile as it was written, before it has what it inherits.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    /// What was written.
+    pub(crate) profile: Profile,
+    /// The profile that it starts from, and where that was written.
+    pub(crate) inherit: Option<(String, Box<Location>)>,
+    /// `case-insensitive`, where it was written.
+    pub(crate) case_insensitive: Option<bool>,
+    /// Where the profile starts.
+    pub(crate) at: Box<Location>,
+    /// The line that starts one of its roots.
+    pub(crate) root_line: String,
+}
+
+/// Reads a profile that has a file for itself; its name is the file's, `stem`, unless it says otherwise.
+pub(crate) fn parse_file(file: &str, stem: &str, text: &str, origin: Origin) -> Result<Draft, ConfigError> {
+    let doc = Document::new(file, text);
+    let table = doc.parse()?;
+    let top = Section::top(&doc, &table);
+    let name = match top.entry("name") {
+        Some(entry) => checked_name(&entry, entry.filled_string()?)?,
+        None => stem.to_owned(),
+    };
+    if !is_plain_name(&name) {
+        let (at, table) = (top.at(), top.title.clone());
+        let why = "cannot be the name of a connector".to_owned();
+        let hint = Hint::text(NAME_RULE);
+        return Err(ConfigError::BadValue {
+            at,
+            key: "name".into(),
+            table,
+            value: name,
+            why,
+            hint,
+        });
+    }
+    parse_section(&top, &name, origin)
+}
+
+/// Reads a profile from a table; `name` is the table's.
+pub(crate) fn parse_section(section: &Section<'_>, name: &str, origin: Origin) -> Result<Draft, ConfigError> {
+    section.only(&KEYS)?;
+    if let Some(entry) = section.entry("name") {
+        let given = entry.filled_string()?;
+        if given != name {
+            let hint = Hint::text("leave `name` out: the table names the profile");
+            return Err(entry.bad(given, format!("is not the name of the table, {name:?}"), hint));
+        }
+    }
+    let case_insensitive = section.boolean("case-insensitive")?;
+    let steps = |key: &str| {
+        let sections = section.sections(key, &title_of(section, key))?;
+        sections.iter().map(parse_step).collect::<Result<Vec<_>, _>>()
+    };
+    let inherit = match section.entry("inherit") {
+        Some(entry) => Some((entry.filled_string()?.to_owned(), entry.at())),
+        None => None,
+    };
+    let profile = Profile {
+        name: name.to_owned(),
+        title: section.string("title")?.unwrap_or_default().to_owned(),
+        origin,
+        every: section.duration("every")?,
+        case_insensitive: case_insensitive.unwrap_or(cfg!(windows)),
+        statements: section.statements("statements")?,
+        needs: section.strings("needs")?,
+        services: section.strings("services")?,
+        include: section.patterns("include")?.unwrap_or_default(),
+        exclude: section.patterns("exclude")?.unwrap_or_default(),
+        roots: parse_roots(section)?,
+        options: parse_options(section)?,
+        before: steps("before")?,
+        after_snapshot: steps("after-snapshot")?,
+        before_restore: steps("before-restore")?,
+        after_restore: steps("after-restore")?,
+        manual: (section.sections("manual", &title_of(section, "manual"))?.iter())
+            .map(parse_manual)
+            .collect::<Result<_, _>>()?,
+        notes: (section.sections("note", &title_of(section, "note"))?.iter())
+            .map(|s| s.only(&NOTE_KEYS).and_then(|()| parse_note(s, true)))
+            .collect::<Result<_, _>>()?,
+    };
+    let root_line = title_of(section, "root");
+    Ok(Draft {
+        profile,
+        inherit,
+        case_insensitive,
+        at: section.at(),
+        root_line,
+    })
+}
+
+/// `[[root]]`, or `[[profile.NAME.root]]` inside the configuration.
+fn title_of(section: &Section<'_>, key: &str) -> String {
+    format!("[[{}{key}]]", prefix_of(section))
+}
+
+/// What stands before the name of a table inside this one.
+fn prefix_of(section: &Section<'_>) -> String {
+    let inside = section.title.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    inside.map(|t| format!("{t}.")).unwrap_or_default()
+}
+
+/// What a name may look like.
+const NAME_RULE: &str = "use letters, digits, `-`, `_` and `.`: it is part of the paths in a snapshot";
+
+/// A name that can be a component of a path.
+fn checked_name(entry: &Entry<'_>, name: &str) -> Result<String, ConfigError> {
+    if is_plain_name(name) {
+        return Ok(name.to_owned());
+    }
+    Err(entry.bad(name, "cannot be a name".to_owned(), Hint::text(NAME_RULE)))
+}
+
+/// A key that can be a component of a path.
+pub(crate) fn checked_key(entry: &Entry<'_>) -> Result<String, ConfigError> {
+    if is_plain_name(entry.key) {
+        return Ok(entry.key.to_owned());
+    }
+    Err(entry.bad_key("cannot be a name", NAME_RULE))
+}
+
+fn parse_roots(section: &Section<'_>) -> Result<Vec<Root>, ConfigError> {
+    let mut roots: Vec<Root> = Vec::new();
+    for s in section.sections("root", &title_of(section, "root"))? {
+        let root = parse_root(&s)?;
+        // Case does not tell two roots apart: the snapshot may be restored to a system where it cannot.
+        if roots.iter().any(|r| r.name.eq_ignore_ascii_case(&root.name)) {
+            let hint = Hint::text("roots are told apart by their names, whatever the case");
+            return Err(ConfigError::Duplicate {
+                at: s.at(),
+                what: "root",
+                name: root.name,
+                hint,
+            });
+        }
+        roots.push(root);
+    }
+    Ok(roots)
+}
+
+fn parse_root(s: &Section<'_>) -> Result<Root, ConfigError> {
+    let own = [
+        "name", "place", "path", "file", "required", "option", "include", "exclude",
+    ];
+    s.only(&[&own[..], &NOTE_KEYS].concat())?;
+    let name = s.required_entry(
+        "name",
+        "write name = \"data\": its files are kept as /CONNECTOR/data/…",
+    )?;
+    let name = checked_name(&name, name.filled_string()?)?;
+    let place = s
+        .entry("place")
+        .map(|e| e.filled_string().map(str::to_owned))
+        .transpose()?;
+    let path = s.string("path")?.unwrap_or_default().to_owned();
+    if place.is_none() {
+        let hint = "write where it lies: path = \"/srv/data\", or place = a key of [roots]";
+        s.required_entry("path", hint)?.filled_string()?;
+    } else if let Some(entry) = s.entry("path") {
+        let odd = |part: &str| part == ".." || part == "." || part.contains(':');
+        if path.starts_with(['/', '\\']) || path.split(['/', '\\']).any(odd) {
+            let hint = Hint::text("with `place` the path is relative to it; without, it may be absolute");
+            return Err(entry.bad(&path, "is not a path below a place".to_owned(), hint));
+        }
+    }
+    Ok(Root {
+        name,
+        place,
+        path,
+        file: s.boolean("file")?.unwrap_or(false),
+        required: s.boolean("required")?.unwrap_or(true),
+        option: s.string("option")?.map(str::to_owned),
+        include: s.patterns("include")?.unwrap_or_default(),
+        exclude: s.patterns("exclude")?.unwrap_or_default(),
+        note: parse_note(s, false)?,
+    })
+}
+
+fn parse_options(section: &Section<'_>) -> Result<Vec<Choice>, ConfigError> {
+    let title = format!("[{}option]", prefix_of(section));
+    let Some(all) = section.section("option", &title)? else {
+        return Ok(Vec::new());
+    };
+    let parse = |entry: Entry<'_>| {
+        if super::CONNECTOR_KEYS.contains(&entry.key) {
+            return Err(entry.bad_key(
+                "is a key of every connector already",
+                "give the option another name",
+            ));
+        }
+        let s = entry.section(&format!("[{}option.{}]", prefix_of(section), entry.key))?;
+        s.only(&[&["default", "include", "exclude", "allow"][..], &NOTE_KEYS].concat())?;
+        Ok(Choice {
+            name: checked_key(&entry)?,
+            default: s.boolean("default")?.unwrap_or(false),
+            note: parse_note(&s, true)?,
+            include: s.patterns("include")?.unwrap_or_default(),
+            exclude: s.patterns("exclude")?.unwrap_or_default(),
+            allow: s.patterns("allow")?.unwrap_or_default(),
+        })
+    };
+    all.entries().map(parse).collect()
+}
+
+fn parse_step(s: &Section<'_>) -> Result<Step, ConfigError> {
+    let own = ["kind", "services", "root", "place", "paths", "optional"];
+    s.only(&[&own[..], &NOTE_KEYS].concat())?;
+    let words: Vec<&str> = StepKind::ALL.iter().map(|(word, _)| *word).collect();
+    let hint = format!("one of: {}", words.join(", "));
+    let kind = choose(s, "kind", "kind of step", &StepKind::ALL, &hint)?;
+    Ok(Step {
+        kind,
+        note: parse_note(s, true)?,
+        services: s.strings("services")?,
+        root: s.string("root")?.map(str::to_owned),
+        place: s.string("place")?.map(str::to_owned),
+        paths: s.patterns("paths")?.unwrap_or_default(),
+        optional: s.boolean("optional")?.unwrap_or(false),
+    })
+}
+
+fn parse_manual(s: &Section<'_>) -> Result<Manual, ConfigError> {
+    s.only(&[&["when"][..], &NOTE_KEYS].concat())?;
+    let words: Vec<&str> = When::ALL.iter().map(|(word, _)| *word).collect();
+    let when = choose(
+        s,
+        "when",
+        "moment",
+        &When::ALL,
+        &format!("one of: {}", words.join(", ")),
+    )?;
+    Ok(Manual {
+        when,
+        note: parse_note(s, true)?,
+    })
+}
+
+/// The value of a key that has to be one of a few words.
+fn choose<T: Copy>(
+    s: &Section<'_>,
+    key: &str,
+    what: &'static str,
+    all: &[(&'static str, T)],
+    hint: &str,
+) -> Result<T, ConfigError> {
+    let entry = s.required_entry(key, hint)?;
+    let word = entry.filled_string()?;
+    let words: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
+    let found = all.iter().find(|(name, _)| *name == word);
+    found
+        .map(|(_, value)| *value)
+        .ok_or_else(|| entry.unknown_name(what, word, &words))
+}
+
+/// Reads `text`, `statements`, `source` and `unconfirmed`.
+fn parse_note(s: &Section<'_>, text_required: bool) -> Result<Note, ConfigError> {
+    let text = if text_required {
+        s.required_entry("text", "say in a few words what it is")?
+            .filled_string()?
+    } else {
+        s.string("text")?.unwrap_or_default()
+    };
+    Ok(Note {
+        text: text.to_owned(),
+        statements: s.statements("statements")?,
+        source: s.string("source")?.map(str::to_owned),
+        unconfirmed: s.boolean("unconfirmed")?.unwrap_or(false),
+    })
+}

@@ -1,0 +1,320 @@
+//! The profiles that there are: built in and the user's own, with what they inherit.
+
+use crate::config::Config;
+
+use super::error::{ConfigError, Hint, ResolveError};
+use super::{Draft, Origin, Profile, ResolvedConnector, Step, StepKind, builtin, parse_file};
+
+/// Every profile of a configuration.
+#[derive(Debug, Clone)]
+pub(crate) struct Profiles {
+    profiles: Vec<Profile>,
+}
+
+/// The connectors to take, and those that were passed over.
+#[derive(Debug)]
+pub(crate) struct Selection {
+    /// To be taken, in the order of [`Profiles::names`].
+    pub(crate) connectors: Vec<ResolvedConnector>,
+    /// Built-in connectors that nobody named and that are not on this server, each with the reason: a notice.
+    pub(crate) absent: Vec<(String, String)>,
+}
+
+impl Profiles {
+    /// The built-in profiles alone.
+    pub(crate) fn builtin() -> Self {
+        Self::load(&Config::default()).expect("the built-in profiles are valid")
+    }
+
+    /// The built-in profiles and those of the configuration, with `[roots]` and `[connector.NAME]` checked
+    /// against them.
+    ///
+    /// # Errors
+    /// Fails if two profiles share a name, one inherits from itself or from none, one has no roots, or the
+    /// configuration names a connector, an option, a root or a place that none of them knows.
+    pub(crate) fn load(config: &Config) -> Result<Self, ConfigError> {
+        let (common, text) = builtin::COMMON;
+        let common = parse_file(&format!("{common}.toml"), common, text, Origin::BuiltIn)?;
+        let mut drafts = Vec::new();
+        for (name, text) in builtin::PROFILES {
+            drafts.push(parse_file(&format!("{name}.toml"), name, text, Origin::BuiltIn)?);
+        }
+        for draft in &config.profiles {
+            let name = &draft.profile.name;
+            let taken = |d: &&Draft| d.profile.name.eq_ignore_ascii_case(name);
+            if let Some(first) = drafts.iter().chain([&common]).find(taken) {
+                let hint = match first.profile.origin {
+                    Origin::BuiltIn => format!(
+                        "it is built in: change it through [connector.{name}], or give yours another name and \
+                         inherit = \"{name}\""
+                    ),
+                    Origin::User => format!("the first one: {}", first.at),
+                };
+                let (at, name, hint) = (draft.at.clone(), name.clone(), Hint::text(hint));
+                return Err(ConfigError::Duplicate {
+                    at,
+                    what: "profile",
+                    name,
+                    hint,
+                });
+            }
+            drafts.push(draft.clone());
+        }
+        drafts.push(common);
+        let names: Vec<String> = drafts.iter().map(|d| d.profile.name.clone()).collect();
+        // The common one comes last and is nobody's connector.
+        let mut profiles = Vec::with_capacity(drafts.len() - 1);
+        for draft in &drafts[..drafts.len() - 1] {
+            let mut profile = complete(draft, &drafts, &names, &mut Vec::new())?;
+            check(&mut profile, draft)?;
+            profiles.push(profile);
+        }
+        let all = Self { profiles };
+        all.check_config(config)?;
+        Ok(all)
+    }
+
+    /// Every name: the built-in ones in their order, then the user's.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.profiles.iter().map(|p| p.name.as_str())
+    }
+
+    /// Every profile, in the order of [`Profiles::names`].
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Profile> {
+        self.profiles.iter()
+    }
+
+    /// The profile of that name; the error suggests the nearest one.
+    pub(crate) fn get(&self, name: &str) -> Result<&Profile, ResolveError> {
+        self.profiles.iter().find(|p| p.name == name).ok_or_else(|| {
+            let hint = Hint::nearest(name, self.names(), "connectors:");
+            ResolveError::UnknownConnector {
+                name: name.to_owned(),
+                hint,
+            }
+        })
+    }
+
+    /// The profiles that `snapshot` without an argument takes; `true` for those that were named.
+    pub(crate) fn configured<'a>(&'a self, config: &Config) -> Vec<(&'a Profile, bool)> {
+        let named = |place: &&str| config.roots.contains_key(*place);
+        let mut chosen = Vec::new();
+        for profile in &self.profiles {
+            match config.connectors.get(&profile.name) {
+                Some(table) if !table.enabled => {}
+                Some(_) => chosen.push((profile, true)),
+                None if profile.required_places().iter().all(named) => {
+                    chosen.push((profile, profile.origin == Origin::User));
+                }
+                None => {}
+            }
+        }
+        chosen
+    }
+
+    /// Resolves the connectors of these names, or with none every configured one.
+    ///
+    /// # Errors
+    /// Fails at the first connector that cannot be taken, so that a snapshot is never quietly less than what
+    /// was asked for. Only a connector that was not named at all may be absent.
+    pub(crate) fn select(&self, config: &Config, names: &[String]) -> Result<Selection, ResolveError> {
+        let mut selection = Selection {
+            connectors: Vec::new(),
+            absent: Vec::new(),
+        };
+        let mut chosen = Vec::new();
+        for name in names {
+            let profile = self.get(name)?;
+            if !chosen
+                .iter()
+                .any(|(p, _): &(&Profile, bool)| p.name == profile.name)
+            {
+                chosen.push((profile, true));
+            }
+        }
+        if names.is_empty() {
+            chosen = self.configured(config);
+        }
+        for (profile, named) in chosen {
+            match profile.resolve(config) {
+                Ok(connector) => selection.connectors.push(connector),
+                Err(e @ ResolveError::RootMissing { .. })
+                    if !named && profile.required_places().len() == 1 =>
+                {
+                    let why = e.to_string().lines().next().unwrap_or_default().to_owned();
+                    selection.absent.push((profile.name.clone(), why));
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        if selection.connectors.is_empty() {
+            let hint = match selection.absent.as_slice() {
+                [] => {
+                    "name where the connectors' directories lie under [roots] in restante.toml, or give paths"
+                }
+                _ => "the places of [roots] are there, but none of the connectors' directories below them",
+            };
+            return Err(ResolveError::NothingConfigured {
+                hint: Hint::text(hint),
+            });
+        }
+        Ok(selection)
+    }
+
+    /// Finds in the configuration what no profile knows.
+    fn check_config(&self, config: &Config) -> Result<(), ConfigError> {
+        for (name, table) in &config.connectors {
+            match self.profiles.iter().find(|p| p.name == *name) {
+                Some(profile) => table.check(profile)?,
+                None => {
+                    let hint = Hint::nearest(name, self.names(), "connectors:");
+                    let (at, name) = (table.at.clone(), name.clone());
+                    let table = "[connector]".to_owned();
+                    return Err(ConfigError::UnknownName {
+                        at,
+                        what: "connector",
+                        name,
+                        table,
+                        hint,
+                    });
+                }
+            }
+        }
+        let mut places: Vec<&str> = self.profiles.iter().flat_map(Profile::places).collect();
+        places.sort_unstable();
+        places.dedup();
+        for (name, place) in &config.roots {
+            // A place that nothing knows does no harm, unless it was meant to be one that something does.
+            if !places.contains(&name.as_str())
+                && let Some(near) = crate::suggest::nearest(name, places.iter().copied())
+                && !config.roots.contains_key(near)
+            {
+                let hint = Hint::text(format!("did you mean `{near}`?"));
+                let (at, name, table) = (place.at.clone(), name.clone(), "[roots]".to_owned());
+                return Err(ConfigError::UnknownName {
+                    at,
+                    what: "place",
+                    name,
+                    table,
+                    hint,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A profile with what it inherits; `chain` holds the names on the way here.
+fn complete(
+    draft: &Draft,
+    all: &[Draft],
+    names: &[String],
+    chain: &mut Vec<String>,
+) -> Result<Profile, ConfigError> {
+    let mut profile = draft.profile.clone();
+    let Some((from, at)) = &draft.inherit else {
+        return Ok(profile);
+    };
+    chain.push(profile.name.clone());
+    if chain.contains(from) {
+        chain.push(from.clone());
+        let (at, name, chain) = (at.clone(), from.clone(), chain.join(" → "));
+        return Err(ConfigError::InheritanceLoop { at, name, chain });
+    }
+    let Some(base) = all.iter().find(|d| d.profile.name == *from) else {
+        return Err(ConfigError::UnknownName {
+            at: at.clone(),
+            what: "profile",
+            name: from.clone(),
+            table: format!("profile {}", profile.name),
+            hint: Hint::nearest(from, names, "profiles:"),
+        });
+    };
+    let base = complete(base, all, names, chain)?;
+    if draft.case_insensitive.is_none() {
+        profile.case_insensitive = base.case_insensitive;
+    }
+    if profile.title.is_empty() {
+        profile.title = base.title;
+    }
+    profile.every = profile.every.or(base.every);
+    let own: Vec<String> = profile.roots.iter().map(|r| r.name.clone()).collect();
+    let replaced: Vec<String> = profile.options.iter().map(|o| o.name.clone()).collect();
+    profile
+        .roots
+        .splice(0..0, base.roots.into_iter().filter(|r| !own.contains(&r.name)));
+    profile.options.splice(
+        0..0,
+        base.options.into_iter().filter(|o| !replaced.contains(&o.name)),
+    );
+    profile.statements.splice(0..0, base.statements);
+    profile.needs.splice(0..0, base.needs);
+    profile.services.splice(0..0, base.services);
+    profile.include.splice(0..0, base.include);
+    profile.exclude.splice(0..0, base.exclude);
+    profile.before.splice(0..0, base.before);
+    profile.after_snapshot.splice(0..0, base.after_snapshot);
+    profile.before_restore.splice(0..0, base.before_restore);
+    profile.after_restore.splice(0..0, base.after_restore);
+    profile.manual.splice(0..0, base.manual);
+    profile.notes.splice(0..0, base.notes);
+    Ok(profile)
+}
+
+/// Checks what can be seen only on the whole profile, and fills in what steps leave to it.
+fn check(profile: &mut Profile, draft: &Draft) -> Result<(), ConfigError> {
+    let title = format!("profile {}", profile.name);
+    if profile.roots.is_empty() {
+        let hint = Hint::text(format!(
+            "start one with a line {}, then its name and path",
+            draft.root_line
+        ));
+        return Err(ConfigError::MissingKey {
+            at: draft.at.clone(),
+            table: title,
+            key: "root".into(),
+            hint,
+        });
+    }
+    let unknown = |what, name: &str, known: &[&str]| ConfigError::UnknownName {
+        at: draft.at.clone(),
+        what,
+        name: name.to_owned(),
+        table: title.clone(),
+        hint: Hint::nearest(name, known, "known:"),
+    };
+    let options: Vec<&str> = profile.options.iter().map(|o| o.name.as_str()).collect();
+    for option in profile.roots.iter().filter_map(|r| r.option.as_deref()) {
+        if !options.contains(&option) {
+            return Err(unknown("option", option, &options));
+        }
+    }
+    let roots: Vec<&str> = profile.roots.iter().map(|r| r.name.as_str()).collect();
+    let steps = [
+        &profile.before,
+        &profile.after_snapshot,
+        &profile.before_restore,
+        &profile.after_restore,
+    ];
+    for root in steps.into_iter().flatten().filter_map(|s| s.root.as_deref()) {
+        if !roots.contains(&root) {
+            return Err(unknown("root", root, &roots));
+        }
+    }
+    let services = profile.services.clone();
+    let fill = |step: &mut Step| {
+        if step.services.is_empty() {
+            match step.kind {
+                StepKind::StopServices => step.services.clone_from(&services),
+                // What depends on another service is stopped before it and started after it.
+                StepKind::StartServices => step.services = services.iter().rev().cloned().collect(),
+                _ => {}
+            }
+        }
+    };
+    profile.before.iter_mut().for_each(fill);
+    profile.after_snapshot.iter_mut().for_each(fill);
+    profile.before_restore.iter_mut().for_each(fill);
+    profile.after_restore.iter_mut().for_each(fill);
+    Ok(())
+}

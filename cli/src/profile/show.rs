@@ -1,0 +1,281 @@
+//! Profiles for people and for scripts.
+
+use serde::Serialize;
+
+use super::{Manual, Note, Origin, Profile, Root, Statement, Step, StepKind, When, pattern};
+
+/// What `connectors show --json` prints: these fields, no others.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ConnectorInfo {
+    name: String,
+    roots: Vec<RootInfo>,
+    include: Vec<String>,
+    exclude: Vec<String>,
+    before: Vec<Step>,
+    after_restore: Vec<Step>,
+    manual: Vec<Manual>,
+    statements: Vec<Statement>,
+}
+
+/// A root in [`ConnectorInfo`].
+#[derive(Debug, Clone, Serialize)]
+struct RootInfo {
+    name: String,
+    place: Option<String>,
+    path: String,
+    required: bool,
+    option: Option<String>,
+    include: Vec<String>,
+    exclude: Vec<String>,
+    #[serde(flatten)]
+    note: Note,
+}
+
+impl ConnectorInfo {
+    /// The profile as scripts see it. At the top, `include` holds every pattern of what is kept unless an option
+    /// says otherwise, none where a root is kept whole; `exclude` holds every pattern of what is left out. Each
+    /// root has those that apply to it.
+    pub(crate) fn new(profile: &Profile) -> Self {
+        let of_roots = |patterns: fn(&Root) -> &Vec<String>, of_all: &[String]| {
+            let mut all = of_all.to_vec();
+            for pattern in profile
+                .roots
+                .iter()
+                .filter(|r| r.option.is_none())
+                .flat_map(patterns)
+            {
+                if !all.contains(pattern) {
+                    all.push(pattern.clone());
+                }
+            }
+            all
+        };
+        let whole = |r: &Root| r.option.is_none() && r.include.is_empty();
+        let everything = profile.include.is_empty() && profile.roots.iter().any(whole);
+        Self {
+            name: profile.name.clone(),
+            roots: (profile.roots.iter())
+                .map(|r| RootInfo {
+                    name: r.name.clone(),
+                    place: r.place.clone(),
+                    path: r.path.clone(),
+                    required: r.required,
+                    option: r.option.clone(),
+                    include: [profile.include.as_slice(), &r.include].concat(),
+                    exclude: [profile.exclude.as_slice(), &r.exclude].concat(),
+                    note: r.note.clone(),
+                })
+                .collect(),
+            include: if everything {
+                Vec::new()
+            } else {
+                of_roots(|r| &r.include, &profile.include)
+            },
+            exclude: of_roots(|r| &r.exclude, &profile.exclude),
+            before: profile.before.clone(),
+            after_restore: profile.after_restore.clone(),
+            manual: by_moment(profile).into_iter().cloned().collect(),
+            statements: profile.all_statements(),
+        }
+    }
+}
+
+/// What a person has to do, in the order of the work.
+fn by_moment(profile: &Profile) -> Vec<&Manual> {
+    let mut manual: Vec<&Manual> = profile.manual.iter().collect();
+    manual.sort_by_key(|m| m.when);
+    manual
+}
+
+/// Columns of the text.
+const WIDTH: usize = 100;
+
+/// The profile as text for a terminal of 100 columns.
+pub(crate) fn describe(profile: &Profile) -> String {
+    let mut page = Page::default();
+    page.line(&format!("{}  {}", profile.name, profile.title));
+    let mut facts = vec![match profile.origin {
+        Origin::BuiltIn => "built in".to_owned(),
+        Origin::User => "your own".to_owned(),
+    }];
+    facts.extend(
+        profile
+            .every
+            .map(|d| format!("every {}", pattern::show_duration(d))),
+    );
+    facts.extend(
+        profile
+            .case_insensitive
+            .then(|| "names match in any case".to_owned()),
+    );
+    page.line(&facts.join(" · "));
+
+    page.heading("Takes");
+    let width = profile
+        .roots
+        .iter()
+        .map(|r| r.name.chars().count())
+        .max()
+        .unwrap_or(0);
+    for root in &profile.roots {
+        let mut text = match (&root.place, root.path.is_empty()) {
+            (Some(place), true) => format!("<{place}>"),
+            (Some(place), false) => format!("<{place}>/{}", root.path),
+            (None, _) => root.path.clone(),
+        };
+        if let Some(option) = &root.option {
+            text.push_str(&format!(" (with the option `{option}`)"));
+        } else if !root.required {
+            text.push_str(" (if it is there)");
+        }
+        page.item(&format!("{:width$}", root.name), &text);
+        let indent = " ".repeat(width);
+        if !root.include.is_empty() {
+            page.item(&indent, &format!("only {}", root.include.join("  ")));
+        }
+        if !root.exclude.is_empty() {
+            page.item(&indent, &format!("without {}", root.exclude.join("  ")));
+        }
+        page.note(&indent, "", &root.note);
+    }
+    if !profile.include.is_empty() {
+        page.item("of all of them only", &profile.include.join("  "));
+    }
+    page.heading("Leaves out");
+    if profile.exclude.is_empty() && profile.roots.iter().all(|r| r.exclude.is_empty()) {
+        page.item("nothing", "");
+    }
+    for pattern in &profile.exclude {
+        page.item(pattern, "");
+    }
+    for root in profile.roots.iter().filter(|r| !r.exclude.is_empty()) {
+        page.item(&format!("in {}:", root.name), &root.exclude.join("  "));
+    }
+    if !profile.options.is_empty() {
+        page.heading(&format!("Options, to set in [connector.{}]", profile.name));
+        for option in &profile.options {
+            page.note(&format!("{} = {}", option.name, option.default), "", &option.note);
+        }
+    }
+    for (title, steps) in [
+        ("Before a snapshot", &profile.before),
+        ("After a snapshot", &profile.after_snapshot),
+        ("Before restoring", &profile.before_restore),
+        ("After restoring", &profile.after_restore),
+    ] {
+        page.steps(title, steps);
+    }
+    if !profile.manual.is_empty() {
+        page.heading("Only a person can");
+        let words = |when: When| {
+            When::ALL
+                .iter()
+                .find(|(_, w)| *w == when)
+                .map_or("", |(word, _)| *word)
+        };
+        for manual in by_moment(profile) {
+            page.note(&format!("{:15}", words(manual.when)), "", &manual.note);
+        }
+    }
+    if !profile.notes.is_empty() {
+        page.heading("Good to know");
+        for note in &profile.notes {
+            page.note("-", "", note);
+        }
+    }
+    let statements: Vec<String> = profile
+        .all_statements()
+        .iter()
+        .map(Statement::to_string)
+        .collect();
+    if !statements.is_empty() {
+        page.heading("Statements of the article (Q328835)");
+        page.item("", &statements.join(" "));
+    }
+    page.text
+}
+
+/// Text that is being laid out.
+#[derive(Default)]
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    fn heading(&mut self, title: &str) {
+        self.text.push('\n');
+        self.line(title);
+    }
+
+    /// A label, and beside it a text that is broken at words.
+    fn item(&mut self, label: &str, text: &str) {
+        let indent = if label.is_empty() {
+            2
+        } else {
+            4 + label.chars().count()
+        };
+        let mut line = format!("{:indent$}", format!("  {label}"));
+        let mut used = indent;
+        for word in text.split(' ').filter(|w| !w.is_empty()) {
+            let length = word.chars().count();
+            if used > indent && used + 1 + length > WIDTH {
+                self.line(&line);
+                line = " ".repeat(indent);
+                used = indent;
+            }
+            if used > indent {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            used += length;
+        }
+        self.line(&line);
+    }
+
+    /// A label, and beside it a note with its statements and how far it can be trusted.
+    fn note(&mut self, label: &str, prefix: &str, note: &Note) {
+        let mut text = format!("{prefix}{}", note.text);
+        let mut behind: Vec<String> = note.statements.iter().map(Statement::to_string).collect();
+        behind.extend(note.source.clone());
+        behind.extend(note.unconfirmed.then(|| "unconfirmed".to_owned()));
+        if !behind.is_empty() {
+            text.push_str(&format!(" [{}]", behind.join(", ")));
+        }
+        if !text.is_empty() {
+            self.item(label, &text);
+        }
+    }
+
+    fn steps(&mut self, title: &str, steps: &[Step]) {
+        if steps.is_empty() {
+            return;
+        }
+        self.heading(title);
+        for (number, step) in steps.iter().enumerate() {
+            let mut prefix = String::new();
+            if step.optional {
+                prefix.push_str("(may be left out) ");
+            }
+            match step.kind {
+                StepKind::StopServices => prefix.push_str(&format!("stop {}: ", step.services.join(", "))),
+                StepKind::StartServices => prefix.push_str(&format!("start {}: ", step.services.join(", "))),
+                StepKind::Delete => prefix.push_str(&format!(
+                    "delete {} in {}: ",
+                    step.paths.join(", "),
+                    step.root
+                        .as_deref()
+                        .or(step.place.as_deref())
+                        .unwrap_or("every root")
+                )),
+                _ => {}
+            }
+            self.note(&format!("{}.", number + 1), &prefix, &step.note);
+        }
+    }
+}
