@@ -1,8 +1,75 @@
-//! restante
-#![allow(dead_code, unused_imports)]
+//! The command `restante`: arguments, connector profiles, and what people see. What an archive is, the library
+//! `restante-format` knows.
 
+mod args;
+mod command;
 mod config;
+mod context;
+mod failure;
 mod profile;
+mod select;
+mod show;
 mod suggest;
 
-fn main() {}
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use clap::Parser;
+use restante_format::progress::Progress;
+
+use crate::args::{Cli, Command};
+use crate::context::Context;
+use crate::failure::{Failure, Outcome, Result};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    restante_format::source::raise_open_files();
+    let progress = Arc::new(Progress::default());
+    match stop_on_signal(&progress).and_then(|()| run(cli, progress)) {
+        Ok(outcome) => outcome.code().into(),
+        // `head` has seen enough.
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{}", failure.report());
+            failure.code.into()
+        }
+    }
+}
+
+/// The first signal asks the operation to stop; a second one ends the process.
+fn stop_on_signal(progress: &Arc<Progress>) -> Result<()> {
+    let progress = Arc::clone(progress);
+    let handler = move || {
+        if progress.stop.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    };
+    ctrlc::set_handler(handler).map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))
+}
+
+fn run(cli: Cli, progress: Arc<Progress>) -> Result<Outcome> {
+    if let Some(threads) = cli.global.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into());
+        pool.build_global()
+            .map_err(|error| Failure::new(format!("cannot start {threads} threads: {error}")))?;
+    }
+    let mut context = Context::new(cli.global, progress)?;
+    let cx = &mut context;
+    match cli.command {
+        Command::Init(args) => command::init::run(cx, &args),
+        Command::Snapshot(args) => command::snapshot::run(cx, &args),
+        Command::Snapshots(args) => command::snapshots::run(cx, &args),
+        Command::Ls(args) => command::ls::run(cx, &args),
+        Command::Cat(args) => command::cat::run(cx, &args),
+        Command::Diff(args) => command::diff::run(cx, &args),
+        Command::Restore(args) => command::restore::run(cx, &args),
+        Command::Verify(args) => command::verify::run(cx, &args),
+        Command::Stats => command::stats::run(cx),
+        Command::Connectors(args) => command::connectors::run(cx, &args),
+        Command::Completions(args) => command::completions::run(cx, &args),
+        Command::Man(args) => command::man::run(&args),
+    }?;
+    context.out.flush()?;
+    Ok(context.outcome)
+}

@@ -37,7 +37,7 @@ pub(crate) use error::{ConfigError, Hint, Location, ResolveError};
 pub(crate) use overrides::{CONNECTOR_KEYS, Override, absolute};
 pub(crate) use parse::{Draft, checked_key, parse_file, parse_section};
 pub(crate) use resolve::{ResolvedConnector, ResolvedRoot};
-pub(crate) use set::{Profiles, Selection};
+pub(crate) use set::Profiles;
 pub(crate) use show::{ConnectorInfo, describe};
 pub(crate) use table::{Document, Section};
 

@@ -18,10 +18,13 @@ pub(crate) struct Selection {
     pub(crate) connectors: Vec<ResolvedConnector>,
     /// Built-in connectors that nobody named and that are not on this server, each with the reason: a notice.
     pub(crate) absent: Vec<(String, String)>,
+    /// Configured connectors that cannot be taken, each with the error.
+    pub(crate) failed: Vec<(String, ResolveError)>,
 }
 
 impl Profiles {
     /// The built-in profiles alone.
+    #[cfg(test)]
     pub(crate) fn builtin() -> Self {
         Self::load(&Config::default()).expect("the built-in profiles are valid")
     }
@@ -115,12 +118,14 @@ impl Profiles {
     /// Resolves the connectors of these names, or with none every configured one.
     ///
     /// # Errors
-    /// Fails at the first connector that cannot be taken, so that a snapshot is never quietly less than what
-    /// was asked for. Only a connector that was not named at all may be absent.
+    /// Fails at the first connector of `names` that cannot be taken. Without names, those that cannot be taken
+    /// do not keep the others from it: they are in `failed`, so that the snapshot is never quietly less than
+    /// what was asked for. Only a connector that the configuration does not name either may be absent.
     pub(crate) fn select(&self, config: &Config, names: &[String]) -> Result<Selection, ResolveError> {
         let mut selection = Selection {
             connectors: Vec::new(),
             absent: Vec::new(),
+            failed: Vec::new(),
         };
         let mut chosen = Vec::new();
         for name in names {
@@ -144,10 +149,12 @@ impl Profiles {
                     let why = e.to_string().lines().next().unwrap_or_default().to_owned();
                     selection.absent.push((profile.name.clone(), why));
                 }
+                // One that cannot be taken does not keep the others from being taken, unless it was asked for.
+                Err(e) if names.is_empty() => selection.failed.push((profile.name.clone(), e)),
                 Err(e) => return Err(e),
             }
         }
-        if selection.connectors.is_empty() {
+        if selection.connectors.is_empty() && selection.failed.is_empty() {
             let hint = match selection.absent.as_slice() {
                 [] => {
                     "name where the connectors' directories lie under [roots] in restante.toml, or give paths"

@@ -378,11 +378,17 @@ fn configured_connectors_are_those_whose_places_are_named() {
 #[test]
 fn only_what_nobody_named_may_be_absent() {
     let (folder, config, profiles) = server("[roots]\nexchsrvr = \"ex\"\n");
-    // The share is not mounted: never a reason to take nothing.
-    assert!(matches!(
-        profiles.select(&config, &[]),
-        Err(ResolveError::PlaceMissing { .. })
-    ));
+    // The share is not mounted: never a reason to take nothing in silence.
+    let selection = profiles.select(&config, &[]).unwrap();
+    assert!(selection.connectors.is_empty() && selection.absent.is_empty());
+    let failed: Vec<&str> = selection.failed.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(failed, ["ms-mail", "conn-tables"]);
+    assert!(
+        selection
+            .failed
+            .iter()
+            .all(|(_, e)| matches!(e, ResolveError::PlaceMissing { .. }))
+    );
     make(folder.path(), &["ex"]);
     let said = profiles.select(&config, &[]).unwrap_err().to_string();
     assert!(
@@ -412,10 +418,8 @@ fn only_what_nobody_named_may_be_absent() {
     ));
     let (config, profiles) =
         read_in(folder.path(), "[roots]\nexchsrvr = \"ex\"\n[connector.ms-mail]\n").unwrap();
-    assert!(matches!(
-        profiles.select(&config, &[]),
-        Err(ResolveError::RootMissing { .. })
-    ));
+    let selection = profiles.select(&config, &[]).unwrap();
+    assert!(matches!(&selection.failed[..], [(name, ResolveError::RootMissing { .. })] if name == "ms-mail"));
     let twice = ["conn-tables".to_owned(), "conn-tables".to_owned()];
     assert_eq!(profiles.select(&config, &twice).unwrap().connectors.len(), 1);
     let said = Profiles::builtin()

@@ -120,7 +120,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             early: VecDeque::new(),
             group: Vec::new(),
             group_bytes: 0,
-            reading: Ordered::new(tasks, 2 * threads),
+            reading: Ordered::new(tasks, archive.memory.tasks(2 * GROUP_BYTES)),
             read: VecDeque::new(),
             events: VecDeque::new(),
             waiting_large: 0,

@@ -30,8 +30,31 @@ use crate::segment::{ObjectReader, open_segment};
 use crate::store::{Name, Store};
 use crate::wire::Config;
 
-/// How much of an archive's decoded blocks is kept in memory while it is read.
-const CACHE_BYTES: usize = 32 << 20;
+/// How much memory an operation aims at. Segments that are being filled and what the index needs come on top.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The budget in bytes.
+    pub bytes: u64,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { bytes: 256 << 20 }
+    }
+}
+
+impl Memory {
+    /// For decoded blocks that are kept for the next object in them.
+    fn cache_bytes(self) -> usize {
+        usize::try_from(self.bytes / 8).unwrap_or(usize::MAX).max(4 << 20)
+    }
+
+    /// How many tasks that hold up to `task_bytes` each may be under way.
+    fn tasks(self, task_bytes: u64) -> usize {
+        let affordable = usize::try_from(self.bytes / 8 / task_bytes.max(1)).unwrap_or(usize::MAX);
+        affordable.clamp(1, 2 * rayon::current_num_threads())
+    }
+}
 
 /// An open archive.
 #[derive(Debug)]
@@ -41,6 +64,7 @@ pub struct Archive {
     reader: ObjectReader,
     catalog: Catalog,
     damage: Vec<Error>,
+    memory: Memory,
 }
 
 impl Archive {
@@ -58,8 +82,13 @@ impl Archive {
         Self::open(store)
     }
 
-    /// Opens an archive. Damaged segments do not keep the rest from being used: see [`damage`](Self::damage).
+    /// Opens an archive with the default budget of memory.
     pub fn open(store: Arc<dyn Store>) -> Result<Self> {
+        Self::open_with(store, Memory::default())
+    }
+
+    /// Opens an archive. Damaged segments do not keep the rest from being used: see [`damage`](Self::damage).
+    pub fn open_with(store: Arc<dyn Store>, memory: Memory) -> Result<Self> {
         let config = read_config(&*store)?;
         let location = store.location();
         let mut index = Index::default();
@@ -72,7 +101,7 @@ impl Archive {
                 Err(error) => damage.push(error),
             }
         }
-        let reader = ObjectReader::new(Arc::clone(&store), index, CACHE_BYTES);
+        let reader = ObjectReader::new(Arc::clone(&store), index, memory.cache_bytes());
         let (catalog, errors) = Catalog::load(&reader);
         damage.extend(errors);
         Ok(Self {
@@ -81,6 +110,7 @@ impl Archive {
             reader,
             catalog,
             damage,
+            memory,
         })
     }
 

@@ -169,7 +169,6 @@ impl Archive {
             report: Mutex::default(),
         };
         rayon::in_place_scope(|tasks| {
-            let threads = rayon::current_num_threads();
             let root = Arc::new(OpenTarget {
                 folder,
                 path: Vec::new(),
@@ -180,7 +179,7 @@ impl Archive {
             let mut run = Run {
                 shared: &shared,
                 policy: restore.overwrite.unwrap_or(Overwrite::Never),
-                writing: Ordered::new(tasks, 2 * threads),
+                writing: Ordered::new(tasks, self.memory.tasks(GROUP_BYTES)),
                 group: Vec::new(),
                 group_bytes: 0,
                 first_links: HashMap::new(),

@@ -43,7 +43,8 @@ pub(super) struct Written {
 
 impl<'a, 'scope> Writer<'a, 'scope> {
     pub(super) fn new(archive: &'a Archive, tasks: &'a rayon::Scope<'scope>) -> Self {
-        let limit = 2 * rayon::current_num_threads();
+        // A block before and after compression.
+        let limit = archive.memory.tasks(2 << 20);
         Self {
             archive,
             stored: HashSet::new(),

@@ -1,0 +1,327 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Very frequent snapshots of directories, kept for a very long time, provably intact.
+#[derive(Debug, Parser)]
+#[command(name = "restante", version, max_term_width = 100, propagate_version = true)]
+#[command(after_help = "Examples:
+  restante -a /srv/archive snapshot --init ~/mail   make an archive and take a snapshot of ~/mail
+  restante -a /srv/archive snapshots                list what there is
+  restante -a /srv/archive restore latest --to /tmp/out
+  restante snapshot                                 take all connectors that restante.toml configures
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished but incomplete, 4 damage found, 130 interrupted.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The archive: a folder
+    #[arg(short, long, global = true, value_name = "PATH", env = "RESTANTE_ARCHIVE")]
+    pub(crate) archive: Option<String>,
+    /// The configuration file [default: ./restante.toml, then the user's, then the system's]
+    #[arg(long, global = true, value_name = "FILE", env = "RESTANTE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print nothing but results, warnings and errors
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more about what is done
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// How many threads to use [default: one for each core]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+    /// How much memory to aim at, such as 128M or 1G
+    #[arg(long, global = true, value_name = "SIZE", default_value = "256M", value_parser = parse_size)]
+    pub(crate) memory: u64,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make an archive
+    #[command(after_help = "Example:\n  restante -a /srv/restante/exch1 init")]
+    Init(Init),
+    /// Take a snapshot of paths, or of the configured connectors
+    #[command(after_help = "Examples:
+  restante -a /srv/archive snapshot --init /etc
+  restante snapshot --connector conn-tables
+  restante snapshot                         every configured connector
+  pg_dump db | restante snapshot --stdin db.sql")]
+    Snapshot(Snapshot),
+    /// List snapshots
+    #[command(after_help = "Examples:
+  restante snapshots --last 10
+  restante snapshots --connector conn-tables --since \"1 day ago\"")]
+    Snapshots(Snapshots),
+    /// List the paths in a snapshot
+    #[command(after_help = "Examples:
+  restante ls latest
+  restante ls -l lotus-notes@08:42:lotus-notes/conndata --depth 1")]
+    Ls(Ls),
+    /// Print a file of a snapshot to standard output
+    #[command(after_help = "Example:\n  restante cat latest:etc/hosts")]
+    Cat(Cat),
+    /// Show what differs between two snapshots
+    #[command(after_help = "Example:
+  restante diff latest~1 latest
+
+The first column says how a path differs: + added, - removed, M content changed, T type changed,
+U only owner, mode, time or attributes changed.")]
+    Diff(Diff),
+    /// Restore a snapshot, or a path in it
+    #[command(after_help = "Examples:
+  restante restore latest --to /tmp/out
+  restante restore 77a1b9c4:mail/inbox --to /tmp/out --dry-run
+  restante restore latest --to / --overwrite changed")]
+    Restore(Restore),
+    /// Check that everything is intact
+    #[command(after_help = "Example:\n  restante verify --quick\n\nExit code 4 says that damage was found.")]
+    Verify(Verify),
+    /// Show how large the archive is
+    Stats,
+    /// List the connector profiles, or show one
+    #[command(after_help = "Examples:\n  restante connectors\n  restante connectors show lotus-notes")]
+    Connectors(Connectors),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  restante completions bash > /etc/bash_completion.d/restante")]
+    Completions(Completions),
+    /// Write the manual pages into a folder
+    #[command(after_help = "Example:\n  restante man --to /usr/local/share/man/man1")]
+    Man(Man),
+}
+
+/// Options of `init`.
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// How hard to compress: a zstd level from -7 to 22
+    #[arg(long, value_name = "LEVEL", default_value_t = 3, allow_negative_numbers = true,
+          value_parser = clap::value_parser!(i32).range(-7..=22))]
+    pub(crate) zstd_level: i32,
+}
+
+/// Options of `snapshot`.
+#[derive(Debug, Args)]
+pub(crate) struct Snapshot {
+    /// Files and directories; each is kept under its last component
+    #[arg(value_name = "PATH", conflicts_with = "connectors")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Take a connector; may be repeated
+    #[arg(long = "connector", value_name = "NAME")]
+    pub(crate) connectors: Vec<String>,
+    /// Make the archive if there is none
+    #[arg(long)]
+    pub(crate) init: bool,
+    /// Label the snapshot; may be repeated
+    #[arg(long = "tag", value_name = "TAG")]
+    pub(crate) tags: Vec<String>,
+    /// The name of the machine [default: server.name of the configuration, else the system's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+    /// The time that the snapshot bears [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) time: Option<String>,
+    /// Take one file of this name from standard input
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["paths", "connectors"])]
+    pub(crate) stdin: Option<String>,
+    /// Leave out what matches: a name at any depth, or with a / a path below each PATH; may be repeated
+    #[arg(short, long = "exclude", value_name = "GLOB")]
+    pub(crate) excludes: Vec<String>,
+    /// The same, whatever the case of letters
+    #[arg(long = "iexclude", value_name = "GLOB")]
+    pub(crate) iexcludes: Vec<String>,
+    /// Leave out what the lines of a file match; empty lines and those that begin with # do not count
+    #[arg(long = "exclude-file", value_name = "FILE")]
+    pub(crate) exclude_files: Vec<PathBuf>,
+    /// Leave out the contents of directories that a CACHEDIR.TAG marks as caches
+    #[arg(long)]
+    pub(crate) exclude_caches: bool,
+    /// Stay on the file system of each PATH
+    #[arg(short = 'x', long)]
+    pub(crate) one_file_system: bool,
+}
+
+/// Options of `snapshots`.
+#[derive(Debug, Args)]
+pub(crate) struct Snapshots {
+    /// Only those of a connector
+    #[arg(long, value_name = "NAME")]
+    pub(crate) connector: Option<String>,
+    /// Only those of a machine
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+    /// Only those with a label
+    #[arg(long, value_name = "TAG")]
+    pub(crate) tag: Option<String>,
+    /// Only those taken at or after a time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only those taken at or before a time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Only the last rows
+    #[arg(long, value_name = "N")]
+    pub(crate) last: Option<usize>,
+    /// A row for each snapshot, those without any change too
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+/// Options of `ls`.
+#[derive(Debug, Args)]
+pub(crate) struct Ls {
+    /// The snapshot, and a path in it
+    #[arg(value_name = "SNAPSHOT[:PATH]")]
+    pub(crate) snapshot: String,
+    /// Show mode, owner, size and time
+    #[arg(short, long)]
+    pub(crate) long: bool,
+    /// How many levels to descend [default: all]
+    #[arg(long, value_name = "N")]
+    pub(crate) depth: Option<usize>,
+}
+
+/// Options of `cat`.
+#[derive(Debug, Args)]
+pub(crate) struct Cat {
+    /// The snapshot and the file in it
+    #[arg(value_name = "SNAPSHOT:PATH")]
+    pub(crate) snapshot: String,
+}
+
+/// Options of `diff`.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The earlier snapshot, or a path in it
+    #[arg(value_name = "A")]
+    pub(crate) before: String,
+    /// The later one
+    #[arg(value_name = "B")]
+    pub(crate) after: String,
+}
+
+/// What to do with files that are in the way.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Overwrite {
+    /// Leave them
+    Never,
+    /// Replace those whose type, size or time differ
+    Changed,
+    /// Replace them
+    Always,
+}
+
+/// Options of `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The snapshot, and a path in it
+    #[arg(value_name = "SNAPSHOT[:PATH]")]
+    pub(crate) snapshot: String,
+    /// The folder below which everything is laid; made if it is missing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// What happens to files that are in the way; without it the folder must be empty
+    #[arg(long, value_name = "WHICH")]
+    pub(crate) overwrite: Option<Overwrite>,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Restore files too that changed while they were read
+    #[arg(long)]
+    pub(crate) allow_torn: bool,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// Follow every snapshot and see that everything is there, but do not read the contents of files
+    #[arg(long)]
+    pub(crate) quick: bool,
+}
+
+/// Options of `connectors`.
+#[derive(Debug, Args)]
+pub(crate) struct Connectors {
+    #[command(subcommand)]
+    pub(crate) command: Option<ConnectorsCommand>,
+}
+
+/// The commands below `connectors`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConnectorsCommand {
+    /// Show a profile: its roots, its steps, and the statements that it implements
+    Show {
+        /// The connector
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// Options of `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Options of `man`.
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// The folder, made if it is missing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: PathBuf,
+}
+
+/// Reads a size: bytes, or a number followed by K, M, G or T (of 1,024), with or without B or iB.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
+        _ => return Err("a size is a number followed by K, M, G or T".into()),
+    };
+    let number: u64 = digits
+        .trim()
+        .parse()
+        .map_err(|_| "a size is a number followed by K, M, G or T".to_owned())?;
+    number
+        .checked_shl(shift)
+        .filter(|size| size >> shift == number)
+        .ok_or_else(|| "the size is too large".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_size("65536"), Ok(65536));
+        assert_eq!(parse_size("128M"), Ok(128 << 20));
+        assert_eq!(parse_size("1GiB"), Ok(1 << 30));
+        assert!(
+            parse_size("lots").is_err() && parse_size("99999999999T").is_err() && parse_size("").is_err()
+        );
+    }
+}

@@ -1,0 +1,180 @@
+//! `verify`: what is intact, and what damage costs.
+
+use std::time::Instant;
+
+use restante_format::archive::{Damaged, VerifyLevel, VerifyReport};
+use restante_format::model::display_bytes;
+use serde::Serialize;
+
+use crate::args::Verify;
+use crate::context::{Access, Context};
+use crate::failure::{Outcome, Result};
+use crate::show::{count, duration, json_path, plural, size, with_progress};
+
+/// How many paths are named for each damage.
+const NAMED: usize = 20;
+
+#[derive(Serialize)]
+struct Document {
+    objects: u64,
+    bytes: u64,
+    segments: u64,
+    snapshots: u64,
+    seconds: f64,
+    damaged: Vec<DamagedDocument>,
+    coverage: Coverage,
+}
+
+#[derive(Serialize)]
+struct DamagedDocument {
+    segment: Option<String>,
+    offset: Option<u64>,
+    object: Option<String>,
+    kind: Option<String>,
+    reason: String,
+    snapshots: Vec<String>,
+    paths: Vec<String>,
+    repairable: bool,
+}
+
+/// How much of the archive this run has read.
+#[derive(Serialize)]
+struct Coverage {
+    level: &'static str,
+    total_bytes: u64,
+    fraction: f64,
+}
+
+/// Verifies and reports; damage is exit code 4.
+pub(crate) fn run(cx: &mut Context, args: &Verify) -> Result<()> {
+    let archive = cx.open(Access::Positioned)?;
+    let started = Instant::now();
+    let level = if args.quick {
+        VerifyLevel::Quick
+    } else {
+        VerifyLevel::Full
+    };
+    let progress = cx.progress.clone();
+    let report = with_progress(&progress, cx.out.quiet, "verify", || {
+        archive.verify(level, &progress)
+    })?;
+    let elapsed = started.elapsed();
+    if !report.damaged.is_empty() {
+        cx.worsen(Outcome::Damage);
+    }
+    if cx.out.json {
+        let total_bytes = archive.stats().stored_bytes;
+        let fraction = if total_bytes == 0 {
+            1.0
+        } else {
+            report.bytes as f64 / total_bytes as f64
+        };
+        let level = if args.quick { "quick" } else { "full" };
+        return cx.out.json_line(&Document {
+            objects: report.objects,
+            bytes: report.bytes,
+            segments: report.segments,
+            snapshots: report.snapshots,
+            seconds: elapsed.as_secs_f64(),
+            damaged: report.damaged.iter().map(document).collect(),
+            coverage: Coverage {
+                level,
+                total_bytes,
+                fraction,
+            },
+        });
+    }
+    let verified = format!(
+        "verified {} in {}, {}, {}",
+        size(report.bytes),
+        plural(report.segments, "segment", "segments"),
+        plural(report.objects, "object", "objects"),
+        plural(report.snapshots, "snapshot", "snapshots"),
+    );
+    if report.damaged.is_empty() {
+        cx.out
+            .line(&format!("{verified}: all intact, {}", duration(elapsed)))?;
+        if args.quick {
+            cx.out
+                .notice("the contents of files were not read: restante verify");
+        }
+        return Ok(());
+    }
+    let damages = plural(report.damaged.len() as u64, "damage", "damages");
+    cx.out
+        .line(&format!("{verified}: {damages} found, {}", duration(elapsed)))?;
+    for damaged in &report.damaged {
+        tell(cx, damaged)?;
+    }
+    tell_cost(cx, &report)
+}
+
+fn document(damaged: &Damaged) -> DamagedDocument {
+    DamagedDocument {
+        segment: damaged.file.clone(),
+        offset: damaged.offset,
+        object: damaged.object.map(|(_, id)| id.to_string()),
+        kind: damaged.object.map(|(kind, _)| kind.to_string()),
+        reason: damaged.reason.clone(),
+        snapshots: damaged.snapshots.iter().map(ToString::to_string).collect(),
+        paths: damaged.paths.iter().map(|path| json_path(path)).collect(),
+        repairable: false,
+    }
+}
+
+fn tell(cx: &mut Context, damaged: &Damaged) -> Result<()> {
+    let place = match (&damaged.file, damaged.offset) {
+        (Some(file), Some(offset)) => format!("{file} at byte {}: ", count(offset)),
+        (Some(file), None) => format!("{file}: "),
+        (None, _) => String::new(),
+    };
+    let object = damaged
+        .object
+        .map(|(kind, id)| format!("{kind} {}: ", id.short()))
+        .unwrap_or_default();
+    cx.out
+        .line(&format!("damaged: {place}{object}{}", damaged.reason))?;
+    if damaged.snapshots.is_empty() {
+        return Ok(());
+    }
+    let snapshots: Vec<String> = damaged
+        .snapshots
+        .iter()
+        .map(restante_format::id::Id::short)
+        .collect();
+    cx.out.line(&format!(
+        "  in {}: {}",
+        plural(snapshots.len() as u64, "snapshot", "snapshots"),
+        snapshots.join(" ")
+    ))?;
+    for path in damaged.paths.iter().take(NAMED) {
+        let path = if path.is_empty() {
+            "everything".into()
+        } else {
+            display_bytes(path)
+        };
+        cx.out.line(&format!("  lost: {path}"))?;
+    }
+    if damaged.paths.len() > NAMED {
+        let more = count((damaged.paths.len() - NAMED) as u64);
+        cx.out
+            .line(&format!("  and {more} more paths: --json names all"))?;
+    }
+    Ok(())
+}
+
+fn tell_cost(cx: &mut Context, report: &VerifyReport) -> Result<()> {
+    let mut snapshots: Vec<_> = report
+        .damaged
+        .iter()
+        .flat_map(|damaged| &damaged.snapshots)
+        .collect();
+    snapshots.sort_unstable();
+    snapshots.dedup();
+    let (hurt, all) = (snapshots.len() as u64, report.snapshots);
+    cx.out.line(&format!(
+        "{} of {} are not whole",
+        count(hurt),
+        plural(all, "snapshot", "snapshots")
+    ))
+}

@@ -1,0 +1,149 @@
+//! What every command needs: configuration, archive, progress, and where to write.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Zoned;
+use restante_format::archive::{Archive, Located, Memory};
+use restante_format::catalog::Listed;
+use restante_format::model::Timestamp;
+use restante_format::progress::Progress;
+use restante_format::store::LocalStore;
+
+use crate::args::Global;
+use crate::config::Config;
+use crate::failure::{Failure, Outcome, Result, chain};
+use crate::select;
+use crate::show::Output;
+
+/// The surroundings of one run.
+pub(crate) struct Context {
+    pub(crate) config: Config,
+    pub(crate) out: Output,
+    pub(crate) progress: Arc<Progress>,
+    /// What the command has come to so far.
+    pub(crate) outcome: Outcome,
+    archive: Option<String>,
+    memory: Memory,
+}
+
+/// How segments are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Mapped into memory.
+    Mapped,
+    /// With positioned reads, so that a bad sector is an error and not a signal.
+    Positioned,
+}
+
+impl Context {
+    /// Reads the configuration.
+    pub(crate) fn new(global: Global, progress: Arc<Progress>) -> Result<Self> {
+        let config = Config::discover(global.config.as_deref())?.unwrap_or_default();
+        let archive = global.archive.or_else(|| config.archive.clone());
+        let out = Output::new(global.json, global.quiet, global.verbose);
+        let memory = Memory { bytes: global.memory };
+        Ok(Self {
+            config,
+            out,
+            progress,
+            outcome: Outcome::Done,
+            archive,
+            memory,
+        })
+    }
+
+    /// The folder of the archive.
+    pub(crate) fn archive_folder(&self) -> Result<PathBuf> {
+        let Some(text) = &self.archive else {
+            return Err(Failure::usage("no archive is named")
+                .hint("name one with -a PATH, RESTANTE_ARCHIVE, or archive = \"PATH\" in restante.toml"));
+        };
+        match text.split_once("://") {
+            Some((scheme, _)) => Err(Failure::usage(format!(
+                "cannot reach {text}: {scheme} is not supported"
+            ))
+            .hint("name a folder")),
+            None => Ok(PathBuf::from(text)),
+        }
+    }
+
+    /// Opens the archive and warns of what is damaged in it.
+    pub(crate) fn open(&mut self, access: Access) -> Result<Archive> {
+        let folder = self.archive_folder()?;
+        self.open_at(&folder, access)
+    }
+
+    /// Opens the archive in `folder`.
+    pub(crate) fn open_at(&mut self, folder: &Path, access: Access) -> Result<Archive> {
+        let store = LocalStore::new(folder);
+        let store = match access {
+            Access::Mapped => store,
+            Access::Positioned => store.unmapped(),
+        };
+        let archive = Archive::open_with(Arc::new(store), self.memory)?;
+        if !archive.damage().is_empty() {
+            self.worsen(Outcome::Damage);
+            if access == Access::Mapped {
+                for error in archive.damage() {
+                    self.out.warn(&chain(error));
+                }
+                self.out
+                    .warn("snapshots may be missing from this archive; see what is lost: restante verify");
+            }
+        }
+        Ok(archive)
+    }
+
+    /// Lowers the outcome.
+    pub(crate) fn worsen(&mut self, outcome: Outcome) {
+        self.outcome = self.outcome.max(outcome);
+    }
+
+    /// The snapshot, and what in it, that a text names.
+    pub(crate) fn find<'a>(&self, archive: &'a Archive, text: &str) -> Result<(&'a Listed, Located)> {
+        let named = select::parse(text, &Zoned::now())?;
+        if let Some(connector) = &named.snapshot.connector {
+            check_connector(archive, connector)?;
+        }
+        let listed = archive.catalog().resolve(&named.snapshot)?;
+        let located = archive.locate(listed, &named.path)?;
+        Ok((listed, located))
+    }
+
+    /// The time that an option names: the last moment of the day, minute or second.
+    pub(crate) fn time(&self, option: &str, text: &str) -> Result<Timestamp> {
+        select::parse_time(text, &Zoned::now()).ok_or_else(|| bad_time(option, text))
+    }
+
+    /// The very moment that an option names.
+    pub(crate) fn instant(&self, option: &str, text: &str) -> Result<Timestamp> {
+        select::parse_instant(text, &Zoned::now()).ok_or_else(|| bad_time(option, text))
+    }
+}
+
+fn bad_time(option: &str, text: &str) -> Failure {
+    Failure::usage(format!("{option}: {text:?} is not a time"))
+        .hint("write it as 2026-11-22T08:00:00Z, \"2026-11-22 08:00\", 08:42 or \"3h ago\"")
+}
+
+/// Fails if no snapshot is of this connector, and suggests one that there is.
+pub(crate) fn check_connector(archive: &Archive, name: &str) -> Result<()> {
+    let mut known: Vec<&str> = archive
+        .catalog()
+        .all()
+        .iter()
+        .filter_map(|listed| listed.snapshot.connector.as_deref())
+        .collect();
+    known.sort_unstable();
+    known.dedup();
+    if known.contains(&name) {
+        return Ok(());
+    }
+    let failure = Failure::new(format!("there is no snapshot of a connector {name:?}"));
+    Err(match crate::suggest::nearest(name, known.iter().copied()) {
+        Some(near) => failure.hint(format!("did you mean {near:?}?")),
+        None if known.is_empty() => failure.hint("no snapshot in this archive is of a connector"),
+        None => failure.hint(format!("there are: {}", known.join(", "))),
+    })
+}

@@ -1,0 +1,11 @@
+//! What people and scripts see: sizes, times, tables, JSON.
+
+mod format;
+mod output;
+mod progress;
+mod table;
+
+pub(crate) use format::{count, duration, json_path, local_time, plural, rfc3339, size};
+pub(crate) use output::Output;
+pub(crate) use progress::with_progress;
+pub(crate) use table::{Align, Table};
