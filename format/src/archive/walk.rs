@@ -179,7 +179,8 @@ impl<'a> Walker<'a> {
                 continue;
             };
             let Candidate { name, previous } = directory;
-            if levels.len() >= DEPTH {
+            // The names of the root's place are levels too.
+            if levels.len() + root.place.len() >= DEPTH {
                 self.send(Step::Unreadable(
                     name,
                     format!("is nested deeper than {DEPTH} levels"),
