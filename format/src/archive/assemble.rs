@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use super::Archive;
-use super::content::{Piece, cut_region};
+use super::cut_file::{Piece, cut_region};
 use super::examine::{
     Changed, Event as FileEvent, Examined, Examiner, Failed, FileRead, OwnedPiece, Refused, SmallFile,
     content_of,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
-use super::content::{Piece, cut_file};
+use super::cut_file::{Piece, cut_file};
 use super::walk::Candidate;
 use crate::chunk::Cutter;
 use crate::id::Id;

@@ -1,10 +1,11 @@
 //! Whole archives: making and opening them, and one file for each thing that is done to them.
 
 mod assemble;
-mod content;
+mod cut_file;
 mod diff;
 mod examine;
 mod locate;
+mod read_file;
 mod restore;
 mod snapshot;
 mod stats;
@@ -15,9 +16,9 @@ mod writer;
 use std::io;
 use std::sync::Arc;
 
-pub use content::read_file;
 pub use diff::{Change, Changed, diff};
 pub use locate::{Located, TreeWalk, walk_tree};
+pub use read_file::read_file;
 pub use restore::{Overwrite, Restore, RestoreReport};
 pub use snapshot::{Root, SnapshotRequest, Source, Taken};
 pub use stats::Stats;

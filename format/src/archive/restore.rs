@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Archive;
-use super::content::read_file;
 use super::locate::{Located, too_deep};
+use super::read_file::read_file;
 use crate::content::TreeReader;
 use crate::error::{Error, Result};
 use crate::limits::{DEPTH, LISTED_PATHS};

@@ -296,7 +296,10 @@ fn decode_block(bytes: &[u8], expected_offset: u64) -> Result<BlockEntry, Flaw> 
         ));
     }
     let possible = 1..=OBJECT_BYTES;
-    if ![stored.stored_len, stored.plain_len].iter().all(|len| possible.contains(&(*len as usize))) {
+    if ![stored.stored_len, stored.plain_len]
+        .iter()
+        .all(|len| possible.contains(&(*len as usize)))
+    {
         return Err(directory_flaw("block length", "is zero or above 16 MiB"));
     }
     if method == Method::Raw && stored.stored_len != stored.plain_len {

@@ -1,18 +1,12 @@
-//! The bytes of one file: on the way in, cut and identified; on the way out, piece by piece.
+//! The bytes of one file of the source: read in windows, cut, identified.
 
 use std::io;
 
-use bytes::Bytes;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use crate::chunk::Cutter;
-use crate::content::ListReader;
-use crate::error::{Error, Flaw, Result};
 use crate::id::{Id, Kind};
-use crate::model::Content;
-use crate::segment::ObjectReader;
 use crate::source::{Region, SourceFile, Stat};
-use crate::wire::Item;
 
 /// How much of a file is read before its chunks are hashed, in bytes.
 const WINDOW_BYTES: usize = 8 << 20;
@@ -124,40 +118,4 @@ pub(super) fn cut_file<E: From<io::Error>>(
         };
     }
     Ok(at)
-}
-
-/// Reads a file's bytes in order, each checked against its id, and hands them to `take`: chunks as
-/// `Some(bytes)`, holes as `None` with their length.
-pub fn read_file(
-    reader: &ObjectReader,
-    size: u64,
-    content: Content,
-    take: &mut dyn FnMut(u64, Option<Bytes>) -> Result<()>,
-) -> Result<()> {
-    let chunk = |id: Id, len: u64| {
-        let bytes = reader.get(Kind::Chunk, id)?;
-        match bytes.len() as u64 == len {
-            true => Ok(bytes),
-            false => {
-                let flaw = Flaw::new("chunk", "length", "is not what the file says");
-                Err(Error::Invalid {
-                    kind: Kind::Chunk,
-                    id,
-                    flaw,
-                })
-            }
-        }
-    };
-    match content {
-        Content::Empty => Ok(()),
-        Content::Chunk(id) => take(size, Some(chunk(id, size)?)),
-        Content::List(id) => {
-            for item in ListReader::new(reader, id, size) {
-                let Item { len, id } = item?;
-                let bytes = id.map(|id| chunk(id, len)).transpose()?;
-                take(len, bytes)?;
-            }
-            Ok(())
-        }
-    }
 }
