@@ -58,7 +58,11 @@ fn print(cx: &mut Context, args: &Ls, path: &[u8], entry: &Entry) -> Result<()> 
         line.push_str("  (torn)");
     }
     if args.long {
-        let time = local_time(entry.meta.mtime, "%Y-%m-%d %H:%M:%S");
+        let (owner, time) = match entry.meta.synthetic {
+            // It stands for no directory of the source, and has neither.
+            true => ("-".into(), "-".into()),
+            false => (owner(entry), local_time(entry.meta.mtime, "%Y-%m-%d %H:%M:%S")),
+        };
         let size = match entry.node {
             Node::BlockDevice { major, minor } | Node::CharDevice { major, minor } => {
                 format!("{major},{minor}")
@@ -66,7 +70,7 @@ fn print(cx: &mut Context, args: &Ls, path: &[u8], entry: &Entry) -> Result<()> 
             Node::Dir { .. } => String::new(),
             ref node => size(node.size()),
         };
-        line = format!("{} {:<17} {size:>10} {time} {line}", mode(entry), owner(entry));
+        line = format!("{} {owner:<17} {size:>10} {time:<19} {line}", mode(entry));
     }
     cx.out.line(&line)
 }

@@ -149,7 +149,7 @@ fn paths_job(args: &Snapshot) -> Result<Job> {
 
 fn connector_job(cx: &Context, connector: ResolvedConnector, user_excludes: &[Patterns]) -> Result<Job> {
     for skipped in &connector.skipped {
-        cx.out.notice(&format!("{}: {skipped}", connector.name));
+        cx.out.detail(&format!("{}: {skipped}", connector.name));
     }
     let mut roots = Vec::new();
     for root in &connector.roots {

@@ -256,7 +256,10 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             }
             Event::EnterSynthetic(name) => self.open_dir(name, None, false),
             Event::Leave => self.leave()?,
-            Event::Done(entry) => self.push_entry(entry)?,
+            Event::Done(entry) => {
+                self.progress.add(0, entry.node.size());
+                self.push_entry(entry)?;
+            }
             Event::Unreadable(name, reason) => self.note_unreadable(&name, reason),
             Event::Large(folder, name) => {
                 self.waiting_large -= 1;
@@ -321,7 +324,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
                 self.counts.files += 1;
                 if let Node::File { size, .. } = node {
                     self.counts.bytes += size;
-                    self.progress.add(1, *size);
+                    self.progress.add(1, 0);
                 }
             }
         }
@@ -337,6 +340,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
 
     fn take_small(&mut self, file: SmallFile) -> Result<()> {
         let SmallFile { name, read, pieces } = file;
+        self.progress.add(0, read.size);
         let mut pieces_taken = Pieces::default();
         for piece in &pieces {
             let piece = match piece {
@@ -358,6 +362,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             }
             FileEvent::Piece(piece) => {
                 progress.check()?;
+                progress.add(0, piece.len());
                 pieces.take(piece, writer)
             }
         });
@@ -399,6 +404,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         let fill = |buffer: &mut [u8], _offset: u64| read_full(input, buffer);
         let size = cut_region(self.examiner.cutter, u64::MAX, fill, &mut |piece| {
             progress.check().map_err(Failed::Sink)?;
+            progress.add(0, piece.len());
             pieces.take(piece, writer).map_err(Failed::Sink)
         })
         .map_err(|failed| match failed {

@@ -19,6 +19,16 @@ pub(super) enum Piece<'a> {
     Hole(u64),
 }
 
+impl Piece<'_> {
+    /// Its length in bytes.
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Self::Chunk(_, bytes) => bytes.len() as u64,
+            Self::Hole(len) => *len,
+        }
+    }
+}
+
 /// Takes the pieces of a file, in order.
 type Take<'a, E> = dyn FnMut(Piece<'_>) -> Result<(), E> + 'a;
 
