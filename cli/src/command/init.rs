@@ -33,6 +33,9 @@ pub(crate) fn run(cx: &mut Context, args: &Init) -> Result<()> {
     cx.out.line(&format!("made archive {} at {location}", &id[..8]))
 }
 
+/// The files and folders of an archive.
+const OWN_FILES: [&str; 4] = ["config", "lock", "segments", "tmp"];
+
 /// Makes an archive in an empty or missing folder.
 pub(crate) fn make(folder: &Path, zstd_level: i32) -> Result<Archive> {
     let location = folder.display();
@@ -43,8 +46,10 @@ pub(crate) fn make(folder: &Path, zstd_level: i32) -> Result<Archive> {
                 "cannot make an archive at {location}: {error}"
             )));
         }
-        Ok(mut entries) => {
-            if entries.next().is_some() && !folder.join("config").exists() {
+        Ok(entries) => {
+            // An `init` that was killed, or runs at the same time, leaves an archive's files and no others.
+            let is_foreign = |name: std::ffi::OsString| !OWN_FILES.iter().any(|own| name == **own);
+            if entries.flatten().any(|entry| is_foreign(entry.file_name())) {
                 return Err(Failure::new(format!(
                     "cannot make an archive at {location}: the folder is not empty"
                 ))

@@ -78,8 +78,12 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
 fn open(cx: &mut Context, args: &Snapshot) -> Result<Archive> {
     let folder = cx.archive_folder()?;
     if args.init && !folder.join("config").exists() {
-        let archive = init::make(&folder, 3)?;
-        cx.out.notice(&format!("made archive at {}", archive.location()));
+        match init::make(&folder, 3) {
+            Ok(archive) => cx.out.notice(&format!("made archive at {}", archive.location())),
+            // Another process was faster: its archive will do.
+            Err(_) if folder.join("config").exists() => {}
+            Err(failure) => return Err(failure),
+        }
     }
     cx.open_at(&folder, Access::Mapped)
 }

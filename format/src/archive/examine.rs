@@ -161,7 +161,10 @@ impl<'a> Examiner<'a> {
         };
         match entry {
             Ok(entry) => Examined::Done(entry),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Examined::Vanished,
+            // Gone, or only what is needed to read it, such as /proc.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && folder.stat_child(&name).is_err() => {
+                Examined::Vanished
+            }
             Err(error) => Examined::Unreadable(name, Refused::at("read", &error).reason),
         }
     }

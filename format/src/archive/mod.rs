@@ -28,7 +28,7 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Flaw, Malformed, Result};
 use crate::index::Index;
 use crate::segment::{ObjectReader, open_segment};
-use crate::store::{Name, Store};
+use crate::store::{LockMode, Name, Store};
 use crate::wire::Config;
 
 /// How much memory an operation aims at. Segments that are being filled and what the index needs come on top.
@@ -72,6 +72,10 @@ impl Archive {
     /// Makes an archive in an empty store.
     pub fn create(store: Arc<dyn Store>, config: Config) -> Result<Self> {
         let location = store.location();
+        // Two who make the same archive at once must not end with two ids.
+        let lock = store
+            .lock(LockMode::Exclusive)
+            .map_err(Error::io("lock", location.clone()))?;
         match store.read(Name::Config) {
             Ok(_) => return Err(Error::ArchiveExists { location }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -80,6 +84,7 @@ impl Archive {
         store
             .put(Name::Config, &config.encode())
             .map_err(Error::io("write config of", location))?;
+        drop(lock);
         Self::open(store)
     }
 

@@ -23,9 +23,11 @@ impl Folder {
     /// Opens a directory.
     pub fn open(path: &Path) -> io::Result<Self> {
         // The canonical form lifts the limit of 260 characters.
-        Ok(Self {
-            path: fs::canonicalize(path)?,
-        })
+        let path = fs::canonicalize(path)?;
+        match fs::metadata(&path)?.is_dir() {
+            true => Ok(Self { path }),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        }
     }
 
     /// Opens a directory in this one.

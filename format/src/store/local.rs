@@ -77,7 +77,7 @@ impl LocalStore {
     /// Makes the folders of a new archive below an empty or missing `root`.
     pub fn create(root: impl Into<PathBuf>) -> io::Result<Self> {
         let store = Self::new(root);
-        fs::create_dir_all(&store.root)?;
+        make_private(&store.root)?;
         for folder in ["segments", "tmp"] {
             fs::create_dir_all(store.root.join(folder))?;
         }
@@ -149,6 +149,21 @@ impl LocalStore {
         }
         Ok(())
     }
+}
+
+/// Makes a folder, where it is missing, that only its owner can enter: it will hold copies of everything.
+fn make_private(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    #[allow(unused_mut, reason = "only Unix has permission bits")]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Names that no other process uses, with the permissions that the user's mask gives every new file.
