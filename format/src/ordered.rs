@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
+const TASK_PANICKED: &str = "a task ended without its result";
+
 /// A queue of tasks that run on rayon's threads. At most `limit` of them are under way or waiting
 /// to be fetched, which bounds the memory that they hold.
 pub struct Ordered<'a, 'scope, T> {
@@ -37,10 +39,13 @@ impl<'a, 'scope, T: Send + 'scope> Ordered<'a, 'scope, T> {
     }
 
     /// The result of the oldest task, waiting for it; `None` if there is none.
+    ///
+    /// # Panics
+    /// If the task did: what it should have given must not be taken for nothing.
     pub fn pop(&mut self) -> Option<T> {
         let receiver = self.pending.pop_front()?;
         if rayon::current_thread_index().is_none() {
-            return receiver.recv().ok();
+            return Some(receiver.recv().expect(TASK_PANICKED));
         }
         // On one of rayon's own threads, waiting idly could wait for work that only this thread can do.
         loop {
@@ -49,7 +54,7 @@ impl<'a, 'scope, T: Send + 'scope> Ordered<'a, 'scope, T> {
                 Err(TryRecvError::Empty) => {
                     rayon::yield_now();
                 }
-                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Disconnected) => panic!("{TASK_PANICKED}"),
             }
         }
     }

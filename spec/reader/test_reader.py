@@ -352,7 +352,14 @@ class TestConfig(Case):
         both = lambda c: (put(12, b"\1")(c), put(20, b"\0")(c))
         self.rejects(self.folder(config_bytes=config(both)), "", NewerVersion)
         self.rejects(self.folder(config_bytes=config(put(0, b"\x88"))), "", NotAnArchive)
-        self.rejects(self.folder(config_bytes=b""), "", NotAnArchive)
+        # What the check shows to have been a config of this version is damaged.
+        for offset, value in ((0, b"\x88"), (8, b"\2"), (8, b"\0"), (3, bytes(7))):
+            damaged = bytearray(config())
+            put(offset, value)(damaged)
+            self.rejects(self.folder(config_bytes=bytes(damaged)), "section 3")
+        self.rejects(self.folder(config_bytes=config(put(8, b"\0"))), "section 3")
+        for length in (0, 5, 8):
+            self.rejects(self.folder(config_bytes=config()[:length]), "section 3")
         self.rejects(self.folder(config_bytes=config()[:-1]), "F-002")
         self.rejects(self.folder(config_bytes=config() + b"\0"), "F-002")
         self.rejects(self.folder(config_bytes=config()[:9]), "F-002")
@@ -392,6 +399,7 @@ class TestSegment(Case):
             self.rejects(self.write(b.segment(header=put(offset, value))), requirement)
         self.rejects(self.write(b.segment(header=put(8, b"\2"))), "", NewerVersion)
         self.rejects(self.write(b.segment(header=put(8, b"\2"), seal=bytes(32))), "", NewerVersion)
+        self.rejects(self.write(b.segment(header=put(8, b"\0"))), "F-014")
         self.rejects(self.write(b.segment(header=put(12, b"\1"))), "", NewerVersion)
         self.rejects(self.write(b.segment(header=put(12, b"\1"), seal=bytes(32))), "F-035")
         for offset, value, requirement in (
@@ -513,7 +521,15 @@ class TestSegment(Case):
         (folder / "segments" / f"{'1' * 64}.rst").write_bytes(b"")
         self.rejects(folder, "section 4")
         (folder / "config").unlink()
+        self.rejects(folder, "section 11")
+        shutil.rmtree(folder / "segments")
         self.rejects(folder, "", NotAnArchive)
+
+    def test_newer(self):
+        """F-014: what is newer than the config is damaged."""
+        b, _, _ = small()
+        for change in (put(8, b"\2"), put(8, b"\0"), put(12, b"\1")):
+            self.rejects(self.folder(b.segment(header=change)), "F-014")
 
     def test_copies(self):
         """A damaged copy costs nothing that has another one; verify tells it all the same."""
@@ -935,13 +951,13 @@ class TestRestore(Case):
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     def test_hard_links(self):
-        """F-075: agreeing in all fields but the name; owners count by what they are."""
+        """F-075: agreeing in all fields but name and ctime; owners count by what they are."""
         b = Builder()
         c = b.chunk(b"hello")
         node = file_node(5, 1, c)
         other = b.leaf(entry(b"same", node, links=3, owner=1),
                        owners=(owner_of(5, 5), owner_of()))
-        b.snapshot(b.leaf(entry(b"a", node, links=3), entry(b"b", node, links=3),
+        b.snapshot(b.leaf(entry(b"a", node, links=3), entry(b"b", node, links=3, ctime=(0, 0)),
                           entry(b"dir", dir_node(other), links=3),
                           entry(b"dir2", dir_node(other), links=3),
                           entry(b"one", node, links=1),

@@ -10,15 +10,15 @@ use std::sync::mpsc::Receiver;
 use super::Archive;
 use super::cut_file::{Piece, cut_region};
 use super::examine::{
-    Changed, Event as FileEvent, Examined, Examiner, Failed, FileRead, OwnedPiece, Refused, SmallFile,
-    content_of,
+    Changed, Event as FileEvent, Examined, Examiner, Failed, FileRead, NotRead, OwnedPiece, Refused,
+    SmallFile, content_of,
 };
 use super::walk::{Entered, Step};
 use super::writer::Writer;
 use crate::content::{ListBuilder, ObjectSink, TreeBuilder};
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
-use crate::limits::LISTED_PATHS;
+use crate::limits::{LISTED_BYTES, LISTED_PATHS};
 use crate::model::{Counts, Entry, Meta, Node, Timestamp, Unreadable};
 use crate::ordered::Ordered;
 use crate::progress::Progress;
@@ -49,7 +49,7 @@ enum Event {
     Enter(Entered),
     EnterSynthetic(Vec<u8>),
     Leave,
-    Done(Entry),
+    Done(Entry, Option<String>),
     /// The next file of the groups that are being read.
     Small,
     /// A file that is read when its turn comes, in parallel with itself.
@@ -75,7 +75,7 @@ struct OpenDir {
     path_len: usize,
 }
 
-type SmallResult = Result<SmallFile, (Vec<u8>, Refused)>;
+type SmallResult = Result<SmallFile, (Arc<Folder>, Vec<u8>, NotRead)>;
 
 /// A tree that is being put together.
 pub(super) struct Assembly<'a, 'scope> {
@@ -97,8 +97,33 @@ pub(super) struct Assembly<'a, 'scope> {
     open: Vec<OpenDir>,
     path: Vec<u8>,
     counts: Counts,
-    torn: Vec<Vec<u8>>,
-    unreadable: Vec<Unreadable>,
+    torn: Listing<Vec<u8>>,
+    unreadable: Listing<Unreadable>,
+}
+
+/// The first of many, as far as a snapshot lists them.
+struct Listing<T> {
+    listed: Vec<T>,
+    bytes: usize,
+}
+
+impl<T> Default for Listing<T> {
+    fn default() -> Self {
+        Self {
+            listed: Vec::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<T> Listing<T> {
+    /// Adds an item of so many bytes, if there is room for it.
+    fn push(&mut self, item: T, bytes: usize) {
+        if self.listed.len() < LISTED_PATHS && self.bytes + bytes <= LISTED_BYTES {
+            self.bytes += bytes;
+            self.listed.push(item);
+        }
+    }
 }
 
 impl<'a, 'scope> Assembly<'a, 'scope> {
@@ -128,8 +153,8 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             open: Vec::new(),
             path: Vec::new(),
             counts: Counts::default(),
-            torn: Vec::new(),
-            unreadable: Vec::new(),
+            torn: Listing::default(),
+            unreadable: Listing::default(),
         }
     }
 
@@ -203,7 +228,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
     fn sort(&mut self, folder: &Arc<Folder>, examined: Examined) -> Result<()> {
         let event = match examined {
             Examined::Vanished => return Ok(()),
-            Examined::Done(entry) => Event::Done(entry),
+            Examined::Done(entry, trouble) => Event::Done(entry, trouble),
             Examined::Unreadable(name, reason) => Event::Unreadable(name, reason),
             Examined::Changed(changed) if changed.size > SMALL_FILE_BYTES => {
                 self.waiting_large += 1;
@@ -232,9 +257,8 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         while self.reading.is_full() && self.settle_next()? {}
         self.reading.push(move || {
             let read = |(folder, changed): (Arc<Folder>, Changed)| {
-                examiner
-                    .read_small(&folder, &changed.name)
-                    .map_err(|refused| (changed.name, refused))
+                let read = examiner.read_small(&folder, &changed.name, SMALL_FILE_BYTES);
+                read.map_err(|why| (folder, changed.name, why))
             };
             group.into_iter().map(read).collect()
         });
@@ -256,7 +280,8 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             }
             Event::EnterSynthetic(name) => self.open_dir(name, None, false),
             Event::Leave => self.leave()?,
-            Event::Done(entry) => {
+            Event::Done(entry, trouble) => {
+                self.note_trouble(&entry.name, trouble);
                 self.progress.add(0, entry.node.size());
                 self.push_entry(entry)?;
             }
@@ -271,7 +296,8 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
                 }
                 match self.read.pop_front() {
                     Some(Ok(file)) => self.take_small(file)?,
-                    Some(Err((name, refused))) => self.note_refused(&name, refused),
+                    Some(Err((_, name, NotRead::Refused(refused)))) => self.note_refused(&name, refused),
+                    Some(Err((folder, name, NotRead::Grown))) => self.take_large(&folder, name)?,
                     None => unreachable!("each small file has been given to a task before its turn comes"),
                 }
             }
@@ -323,16 +349,16 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             node => {
                 self.counts.files += 1;
                 if let Node::File { size, .. } = node {
-                    self.counts.bytes += size;
+                    self.counts.bytes = self.counts.bytes.saturating_add(*size);
                     self.progress.add(1, 0);
                 }
             }
         }
         if entry.meta.torn {
             self.counts.torn += 1;
-            if self.torn.len() < LISTED_PATHS {
-                self.torn.push(self.path_of(&entry.name));
-            }
+            let path = self.path_of(&entry.name);
+            let bytes = path.len();
+            self.torn.push(path, bytes);
         }
         let tree = self.open.last_mut().map_or(&mut self.top, |dir| &mut dir.tree);
         tree.push(entry, &mut self.writer)
@@ -355,23 +381,26 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
     fn take_large(&mut self, folder: &Folder, name: Vec<u8>) -> Result<()> {
         let mut pieces = Pieces::default();
         let (writer, progress) = (&mut self.writer, self.progress);
-        let read = self.examiner.read(folder, &name, &mut |event| match event {
-            FileEvent::Start => {
-                pieces = Pieces::default();
-                Ok(())
-            }
-            FileEvent::Piece(piece) => {
-                progress.check()?;
-                progress.add(0, piece.len());
-                pieces.take(piece, writer)
-            }
-        });
+        let read = self
+            .examiner
+            .read(folder, &name, u64::MAX, &mut |event| match event {
+                FileEvent::Start => {
+                    pieces = Pieces::default();
+                    Ok(())
+                }
+                FileEvent::Piece(piece) => {
+                    progress.check()?;
+                    progress.add(0, piece.len());
+                    pieces.take(piece, writer)
+                }
+            });
         match read {
             Ok(read) => self.push_file(name, read, pieces),
             Err(Failed::Source(refused)) => {
                 self.note_refused(&name, refused);
                 Ok(())
             }
+            Err(Failed::Grown) => unreachable!("no file is larger than any limit"),
             Err(Failed::Sink(error)) => Err(error),
         }
     }
@@ -379,9 +408,11 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
     fn push_file(&mut self, name: Vec<u8>, read: FileRead, pieces: Pieces) -> Result<()> {
         let FileRead {
             meta,
+            trouble,
             size,
             read_bytes,
         } = read;
+        self.note_trouble(&name, trouble);
         self.counts.changed_files += 1;
         self.counts.read_bytes += read_bytes;
         let content = pieces.finish(size, &mut self.writer)?;
@@ -410,6 +441,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         .map_err(|failed| match failed {
             Failed::Source(refused) => Error::Request(format!("standard input: {}", refused.reason())),
             Failed::Sink(error) => error,
+            Failed::Grown => unreachable!("only files grow"),
         })?;
         let meta = Meta {
             mode: 0o600,
@@ -421,6 +453,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             name.to_vec(),
             FileRead {
                 meta,
+                trouble: None,
                 size,
                 read_bytes: size,
             },
@@ -435,14 +468,17 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         }
     }
 
+    fn note_trouble(&mut self, name: &[u8], trouble: Option<String>) {
+        if let Some(reason) = trouble {
+            self.note_unreadable(name, reason);
+        }
+    }
+
     fn note_unreadable(&mut self, name: &[u8], reason: String) {
         self.counts.unreadable += 1;
-        if self.unreadable.len() < LISTED_PATHS {
-            self.unreadable.push(Unreadable {
-                path: self.path_of(name),
-                reason,
-            });
-        }
+        let path = self.path_of(name);
+        let bytes = path.len() + reason.len();
+        self.unreadable.push(Unreadable { path, reason }, bytes);
     }
 
     fn extend_path(&mut self, name: &[u8]) {
@@ -467,8 +503,8 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         let outcome = Outcome {
             root,
             counts: self.counts,
-            torn: self.torn,
-            unreadable: self.unreadable,
+            torn: self.torn.listed,
+            unreadable: self.unreadable.listed,
         };
         Ok((outcome, self.writer))
     }

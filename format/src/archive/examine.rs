@@ -9,8 +9,10 @@ use bytes::Bytes;
 use super::cut_file::{Piece, cut_file};
 use super::walk::Candidate;
 use crate::chunk::Cutter;
-use crate::id::Id;
+use crate::content::ListReader;
+use crate::id::{Id, Kind};
 use crate::model::{Content, Entry, Meta, Node, Timestamp, Xattr};
+use crate::segment::ObjectReader;
 use crate::source::{FileKind, Folder, Owners, SourceFile, Stat};
 
 /// How often a file is read that changes while it is read.
@@ -18,8 +20,8 @@ pub(super) const ATTEMPTS: u32 = 3;
 
 /// What there is to say about a candidate before any file is opened.
 pub(super) enum Examined {
-    /// Its entry is complete.
-    Done(Entry),
+    /// Its entry is complete, but for the extended attributes where there is a reason.
+    Done(Entry, Option<String>),
     /// A regular file that must be read.
     Changed(Changed),
     /// It could not be examined.
@@ -37,6 +39,7 @@ pub(super) struct Changed {
 /// What the threads that read the source share.
 pub(super) struct Examiner<'a> {
     pub(super) cutter: &'a Cutter,
+    reader: &'a ObjectReader,
     pub(super) owners: Owners,
     /// Regular files opened.
     pub(super) opened: AtomicU64,
@@ -46,6 +49,8 @@ pub(super) struct Examiner<'a> {
 pub(super) struct FileRead {
     /// Everything but the content.
     pub(super) meta: Meta,
+    /// Why its extended attributes are not in `meta`.
+    pub(super) trouble: Option<String>,
     /// Bytes covered, holes included.
     pub(super) size: u64,
     /// Bytes read, repeated attempts included.
@@ -96,9 +101,17 @@ impl Refused {
     }
 }
 
-/// Something else than a refusal by the source that ends the reading of a file.
+/// Why a small file was not read.
+pub(super) enum NotRead {
+    Refused(Refused),
+    /// It is no small file any more.
+    Grown,
+}
+
+/// What ends the reading of a file: the source, its size, or whoever takes the pieces.
 pub(super) enum Failed<E> {
     Source(Refused),
+    Grown,
     Sink(E),
 }
 
@@ -115,9 +128,10 @@ impl<E> From<Refused> for Failed<E> {
 }
 
 impl<'a> Examiner<'a> {
-    pub(super) fn new(cutter: &'a Cutter) -> Self {
+    pub(super) fn new(cutter: &'a Cutter, reader: &'a ObjectReader) -> Self {
         Self {
             cutter,
+            reader,
             owners: Owners::default(),
             opened: AtomicU64::new(0),
         }
@@ -138,44 +152,54 @@ impl<'a> Examiner<'a> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Examined::Vanished,
             Err(error) => return Examined::Unreadable(name, Refused::at("stat", &error).reason),
         };
-        if let Some(entry) = previous.filter(|entry| is_unchanged(entry, &stat)) {
-            return Examined::Done(entry);
+        if let Some(entry) = previous.filter(|entry| is_unchanged(entry, &stat) && self.is_there(entry)) {
+            return Examined::Done(entry, None);
         }
         let special = |node| self.special(folder, &name, &stat, node);
         let (major, minor) = stat.special;
-        let entry = match stat.kind {
-            FileKind::File => {
-                return Examined::Changed(Changed {
-                    name,
-                    size: stat.size,
-                });
-            }
-            FileKind::Dir => Err(io::Error::other("it became a directory meanwhile")),
-            FileKind::Symlink => folder
-                .read_link(&name)
-                .and_then(|target| special(Node::Symlink { target })),
+        match stat.kind {
+            FileKind::File => Examined::Changed(Changed {
+                name,
+                size: stat.size,
+            }),
+            FileKind::Dir => Examined::Unreadable(name, "it became a directory meanwhile".into()),
+            FileKind::Symlink => match folder.read_link(&name) {
+                Ok(target) => special(Node::Symlink { target }),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Examined::Vanished,
+                Err(error) => Examined::Unreadable(name, Refused::at("read", &error).reason),
+            },
             FileKind::BlockDevice => special(Node::BlockDevice { major, minor }),
             FileKind::CharDevice => special(Node::CharDevice { major, minor }),
             FileKind::Fifo => special(Node::Fifo),
             FileKind::Socket => special(Node::Socket),
-        };
-        match entry {
-            Ok(entry) => Examined::Done(entry),
-            // Gone, or only what is needed to read it, such as /proc.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && folder.stat_child(&name).is_err() => {
-                Examined::Vanished
-            }
-            Err(error) => Examined::Unreadable(name, Refused::at("read", &error).reason),
         }
     }
 
-    fn special(&self, folder: &Folder, name: &[u8], stat: &Stat, node: Node) -> io::Result<Entry> {
-        let meta = self.meta(stat, folder.child_xattrs(name)?);
-        Ok(Entry {
+    /// Whether the archive still has the entry's content. Where something is damaged, each chunk is asked for.
+    fn is_there(&self, entry: &Entry) -> bool {
+        let Node::File { size, content } = entry.node else {
+            return true;
+        };
+        let reader = self.reader;
+        match content {
+            Content::Empty => true,
+            Content::Chunk(id) => reader.has(Kind::Chunk, id),
+            Content::List(id) if !reader.is_suspicious() => reader.has(Kind::ChunkList, id),
+            Content::List(id) => ListReader::new(reader, id, size).all(|item| {
+                item.is_ok_and(|item| item.id.is_none_or(|chunk| reader.has(Kind::Chunk, chunk)))
+            }),
+        }
+    }
+
+    fn special(&self, folder: &Folder, name: &[u8], stat: &Stat, node: Node) -> Examined {
+        let mut meta = self.meta(stat, Vec::new());
+        let trouble = fill_xattrs(&mut meta, folder.child_xattrs(name));
+        let entry = Entry {
             name: name.to_vec(),
             node,
             meta,
-        })
+        };
+        Examined::Done(entry, trouble)
     }
 
     /// The metadata of an entry with this stat.
@@ -214,9 +238,14 @@ impl<'a> Examiner<'a> {
     }
 
     /// Reads a small file whole.
-    pub(super) fn read_small(&self, folder: &Folder, name: &[u8]) -> Result<SmallFile, Refused> {
+    pub(super) fn read_small(
+        &self,
+        folder: &Folder,
+        name: &[u8],
+        most_bytes: u64,
+    ) -> Result<SmallFile, NotRead> {
         let mut pieces = Vec::new();
-        let read = self.read(folder, name, &mut |event| {
+        let read = self.read(folder, name, most_bytes, &mut |event| {
             match event {
                 Event::Start => pieces.clear(),
                 Event::Piece(Piece::Chunk(id, bytes)) => {
@@ -232,16 +261,18 @@ impl<'a> Examiner<'a> {
                 read,
                 pieces,
             }),
-            Err(Failed::Source(refused)) => Err(refused),
+            Err(Failed::Source(refused)) => Err(NotRead::Refused(refused)),
+            Err(Failed::Grown) => Err(NotRead::Grown),
             Err(Failed::Sink(never)) => match never {},
         }
     }
 
-    /// Reads a file, again if it changes meanwhile, and marks it torn if it never holds still.
+    /// Reads a file of `most_bytes` at most, again if it changes meanwhile, and marks it torn if it never holds still.
     pub(super) fn read<E>(
         &self,
         folder: &Folder,
         name: &[u8],
+        most_bytes: u64,
         take: &mut dyn FnMut(Event<'_>) -> Result<(), E>,
     ) -> Result<FileRead, Failed<E>> {
         let file = folder
@@ -252,6 +283,12 @@ impl<'a> Examiner<'a> {
         let mut attempt = 1;
         let mut before = file.stat()?;
         loop {
+            if before.size > most_bytes {
+                return Err(Failed::Grown);
+            }
+            // Settled before it is read: any change from here on shows in the stat behind the reading, or
+            // has another time than this one.
+            let mut meta = self.meta(&before, Vec::new());
             take(Event::Start).map_err(Failed::Sink)?;
             let mut take_piece = |piece: Piece<'_>| {
                 if let Piece::Chunk(_, bytes) = &piece {
@@ -260,11 +297,7 @@ impl<'a> Examiner<'a> {
                 take(Event::Piece(piece)).map_err(Failed::Sink)
             };
             let size = cut_file(self.cutter, &file, &before, &mut take_piece)?;
-            let xattrs = file
-                .xattrs()
-                .map_err(|error| Refused::at("read the extended attributes", &error))?;
-            // Settled before it is looked at again: what changes later is certain to show next time.
-            let mut meta = self.meta(&before, xattrs);
+            let trouble = fill_xattrs(&mut meta, file.xattrs());
             let after = file.stat()?;
             let whole = size == before.size && after.is_unchanged_since(&before);
             if whole || attempt == ATTEMPTS {
@@ -274,6 +307,7 @@ impl<'a> Examiner<'a> {
                 }
                 return Ok(FileRead {
                     meta,
+                    trouble,
                     size,
                     read_bytes,
                 });
@@ -281,6 +315,18 @@ impl<'a> Examiner<'a> {
             attempt += 1;
             before = after;
         }
+    }
+}
+
+/// Takes the extended attributes over. That they could not be read does not cost the entry: the
+/// reason is returned to be told.
+fn fill_xattrs(meta: &mut Meta, xattrs: io::Result<Vec<Xattr>>) -> Option<String> {
+    match xattrs {
+        Ok(xattrs) => {
+            meta.xattrs = xattrs;
+            None
+        }
+        Err(error) => Some(Refused::at("read the extended attributes", &error).reason),
     }
 }
 

@@ -4,6 +4,7 @@ mod assemble;
 mod cut_file;
 mod diff;
 mod examine;
+mod follow;
 mod locate;
 mod read_file;
 mod restore;
@@ -78,7 +79,17 @@ impl Archive {
             .map_err(Error::io("lock", location.clone()))?;
         match store.read(Name::Config) {
             Ok(_) => return Err(Error::ArchiveExists { location }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                // Segments would become those of another archive (F-021).
+                if !store
+                    .list()
+                    .map_err(Error::io("list segments of", location.clone()))?
+                    .is_empty()
+                {
+                    let flaw = Flaw::new("config", "file", "is missing");
+                    return Err(Error::damaged(Name::Config.to_string(), None, flaw));
+                }
+            }
             Err(error) => return Err(Error::io("look for an archive at", location)(error)),
         }
         store
@@ -104,12 +115,19 @@ impl Archive {
                 Ok(segment) => index.add(segment),
                 // Deleted since it was listed.
                 Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                // What may work the next time is no damage.
+                Err(Error::Io { op, path, source }) if !is_bad_medium(&source) => {
+                    return Err(Error::Io { op, path, source });
+                }
                 Err(error) => damage.push(error),
             }
         }
         let reader = ObjectReader::new(Arc::clone(&store), index, memory.cache_bytes());
         let (catalog, errors) = Catalog::load(&reader);
         damage.extend(errors);
+        if !damage.is_empty() {
+            reader.suspect();
+        }
         Ok(Self {
             store,
             config,
@@ -144,6 +162,14 @@ impl Archive {
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }
+}
+
+/// Whether a file is there, but its medium or its length does not give what should be in it.
+fn is_bad_medium(error: &io::Error) -> bool {
+    const UNIX_EIO: i32 = 5;
+    const WINDOWS_CRC: i32 = 23;
+    let code = if cfg!(windows) { WINDOWS_CRC } else { UNIX_EIO };
+    error.kind() == io::ErrorKind::UnexpectedEof || error.raw_os_error() == Some(code)
 }
 
 fn read_config(store: &dyn Store) -> Result<Config> {

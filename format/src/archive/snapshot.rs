@@ -14,11 +14,12 @@ use crate::catalog::Listed;
 use crate::chunk::Cutter;
 use crate::error::{Error, Result};
 use crate::id::Id;
+use crate::limits::{LISTED_BYTES, OBJECT_BYTES};
 use crate::model::{Counts, Snapshot, Timestamp, display_bytes, is_valid_name};
 use crate::progress::Progress;
 use crate::source::Filter;
 use crate::store::LockMode;
-use crate::wire::encode_snapshot;
+use crate::wire::{decode_snapshot, encode_snapshot};
 
 /// A directory or file to take, and its place in the snapshot tree.
 #[derive(Clone, Debug)]
@@ -133,6 +134,7 @@ impl Archive {
         progress: &Progress,
         fill: impl FnOnce(&mut Assembly<'_, '_>) -> Result<()>,
     ) -> Result<Taken> {
+        check_request(&request)?;
         let location = self.location();
         let _lock = self
             .store
@@ -148,7 +150,7 @@ impl Archive {
                 .store(parent.snapshot.counts.bytes, Ordering::Relaxed);
         }
         let cutter = Cutter::new(&self.config.chunker);
-        let examiner = Examiner::new(&cutter);
+        let examiner = Examiner::new(&cutter, &self.reader);
         let archive = &*self;
         let (written, snapshot) = rayon::in_place_scope(|tasks| {
             let mut assembly = Assembly::new(archive, &examiner, parent_root, tasks, progress);
@@ -171,6 +173,7 @@ impl Archive {
             let snapshot = counted(written.new_objects, written.stored_bytes);
             Ok::<_, Error>((written, snapshot))
         })?;
+        let opened_files = examiner.opened.into_inner();
         for segment in written.segments {
             self.reader.index_mut().add(segment);
         }
@@ -183,7 +186,7 @@ impl Archive {
             id: written.snapshot,
             snapshot,
             tick,
-            opened_files: examiner.opened.into_inner(),
+            opened_files,
         })
     }
 }
@@ -204,6 +207,30 @@ fn snapshot_of(request: SnapshotRequest, outcome: Outcome, parent: Option<Id>) -
         counts: outcome.counts,
         torn: outcome.torn,
         unreadable: outcome.unreadable,
+    }
+}
+
+/// What a reader would refuse must not be written: asked of the reader's own rules.
+fn check_request(request: &SnapshotRequest) -> Result<()> {
+    let nothing = Outcome {
+        root: Id([0; 32]),
+        counts: Counts::default(),
+        torn: Vec::new(),
+        unreadable: Vec::new(),
+    };
+    let encoded = encode_snapshot(&snapshot_of(request.clone(), nothing, None));
+    // The paths that the snapshot will list come on top.
+    if encoded.len() + 4 * LISTED_BYTES > OBJECT_BYTES {
+        return Err(Error::Request(
+            "the tags and paths of the snapshot are too long".into(),
+        ));
+    }
+    match decode_snapshot(&encoded) {
+        Ok(_) => Ok(()),
+        Err(flaw) => Err(Error::Request(format!(
+            "the snapshot's {} {}",
+            flaw.field, flaw.reason
+        ))),
     }
 }
 

@@ -33,7 +33,7 @@ impl Archive {
                 .all()
                 .iter()
                 .map(|listed| listed.snapshot.counts.bytes)
-                .sum(),
+                .fold(0, u64::saturating_add),
             unique_bytes: index.objects().map(|at| u64::from(at.object.len)).sum(),
             stored_bytes: config + index.segments().iter().map(|segment| segment.len).sum::<u64>(),
         }

@@ -1,26 +1,18 @@
 //! Verification: what is damaged, and which snapshots and paths that costs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Mutex;
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::Archive;
-use crate::content::{ListReader, TreeReader};
+use super::follow::Follow;
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
 use crate::index::IndexedSegment;
-use crate::limits::DEPTH;
-use crate::model::{Content, Entry, Node};
 use crate::progress::Progress;
 use crate::segment::check_block;
 use crate::wire::ObjectEntry;
-
-/// How many paths are named for one damage in one snapshot.
-const NAMED_PATHS: usize = 1000;
-/// How many directories are searched for damaged paths in one snapshot: an archive made by an enemy
-/// can have one directory in more places than could ever be named.
-const SEARCHED_DIRS: usize = 1_000_000;
 
 /// How thoroughly to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,21 +75,13 @@ impl Archive {
         if level == VerifyLevel::Full {
             self.check_blocks(progress, &mut report, &mut lost)?;
         }
-        let mut follow = Follow {
-            archive: self,
-            lost: &mut lost,
-            verdicts: HashMap::new(),
-            checked: HashSet::new(),
-        };
+        let mut follow = Follow::new(&self.reader, &mut lost, progress);
         for listed in self.catalog.all() {
             progress.check()?;
             report.snapshots += 1;
-            follow.checked.insert(listed.id);
-            if !follow.is_sound(listed.snapshot.root)? {
-                follow.blame(listed.id, listed.snapshot.root)?;
-            }
+            follow.snapshot(listed.id, listed.snapshot.root)?;
         }
-        let checked = follow.checked.len();
+        let checked = follow.checked_count();
         report.objects = match level {
             VerifyLevel::Quick => checked as u64,
             VerifyLevel::Full => index.object_count() as u64,
@@ -185,7 +169,7 @@ impl Archive {
 }
 
 impl Damaged {
-    fn from_error(error: &Error) -> Self {
+    pub(super) fn from_error(error: &Error) -> Self {
         let reason = error.to_string();
         match error {
             Error::Damaged(damage) => Self {
@@ -214,212 +198,6 @@ impl Damaged {
                 reason,
                 ..Self::default()
             },
-        }
-    }
-}
-
-/// Follows what snapshots name. Trees and lists that were found sound are not followed twice.
-struct Follow<'a> {
-    archive: &'a Archive,
-    /// Objects that cannot be read, and what they cost.
-    lost: &'a mut BTreeMap<Id, Damaged>,
-    /// Whether everything that a tree or list names can be read.
-    verdicts: HashMap<Id, bool>,
-    checked: HashSet<Id>,
-}
-
-/// A tree whose entries are being followed.
-struct Open<'a> {
-    id: Id,
-    entries: TreeReader<'a>,
-    sound: bool,
-}
-
-impl<'a> Follow<'a> {
-    /// Notes an object that cannot be used; other errors end the verification.
-    fn note(&mut self, error: Error) -> Result<Id> {
-        let damaged = match &error {
-            Error::Io { .. } => Damaged::from_error(&error),
-            error if error.is_damage() => Damaged::from_error(error),
-            _ => return Err(error),
-        };
-        match damaged.object {
-            Some((_, id)) => {
-                self.lost.entry(id).or_insert(damaged);
-                Ok(id)
-            }
-            None => Err(error),
-        }
-    }
-
-    /// Whether everything below a tree can be read. The walk keeps its own stack: nesting is the archive's choice.
-    fn is_sound(&mut self, root: Id) -> Result<bool> {
-        let reader = &self.archive.reader;
-        let mut stack = vec![Open {
-            id: root,
-            entries: TreeReader::new(reader, root),
-            sound: true,
-        }];
-        if let Some(sound) = self.verdicts.get(&root) {
-            return Ok(*sound);
-        }
-        loop {
-            let depth = stack.len();
-            let Some(open) = stack.last_mut() else { break };
-            match open.entries.next() {
-                Some(Ok(entry)) => match entry.node {
-                    Node::Dir { tree } => match self.verdicts.get(&tree) {
-                        Some(sound) => open.sound &= sound,
-                        None if depth >= DEPTH => open.sound = false,
-                        None => {
-                            stack.push(Open {
-                                id: tree,
-                                entries: TreeReader::new(reader, tree),
-                                sound: true,
-                            });
-                        }
-                    },
-                    Node::File { size, content } => {
-                        let sound = self.is_content_sound(size, content)?;
-                        if let Some(open) = stack.last_mut() {
-                            open.sound &= sound;
-                        }
-                    }
-                    _ => {}
-                },
-                Some(Err(error)) => {
-                    open.sound = false;
-                    self.note(error)?;
-                }
-                None => {
-                    let Some(Open { id, sound, .. }) = stack.pop() else {
-                        break;
-                    };
-                    self.checked.insert(id);
-                    self.verdicts.insert(id, sound);
-                    if let Some(parent) = stack.last_mut() {
-                        parent.sound &= sound;
-                    }
-                }
-            }
-        }
-        Ok(self.verdicts.get(&root).copied().unwrap_or(false))
-    }
-
-    fn is_content_sound(&mut self, size: u64, content: Content) -> Result<bool> {
-        Ok(match content {
-            Content::Empty => true,
-            Content::Chunk(id) => self.is_chunk_sound(id, size),
-            Content::List(id) => match self.verdicts.get(&id) {
-                Some(sound) => *sound,
-                None => {
-                    let sound = self.lost_in_list(id, size)?.is_empty();
-                    self.checked.insert(id);
-                    self.verdicts.insert(id, sound);
-                    sound
-                }
-            },
-        })
-    }
-
-    fn is_chunk_sound(&mut self, id: Id, len: u64) -> bool {
-        self.checked.insert(id);
-        if self.lost.contains_key(&id) {
-            return false;
-        }
-        let reason = match self.archive.reader.index().find(&id) {
-            Some(at) if at.object.kind == Kind::Chunk && u64::from(at.object.len) == len => return true,
-            Some(_) => "is not the chunk that the file says",
-            None => "is missing from the archive",
-        };
-        let object = Some((Kind::Chunk, id));
-        self.lost.insert(
-            id,
-            Damaged {
-                object,
-                reason: reason.into(),
-                ..Damaged::default()
-            },
-        );
-        false
-    }
-
-    /// The lost objects that a chunk list needs, itself included.
-    fn lost_in_list(&mut self, id: Id, size: u64) -> Result<Vec<Id>> {
-        let mut lost = Vec::new();
-        for item in ListReader::new(&self.archive.reader, id, size) {
-            match item {
-                Ok(item) => lost.extend(item.id.filter(|chunk| !self.is_chunk_sound(*chunk, item.len))),
-                Err(error) => lost.push(self.note(error)?),
-            }
-        }
-        Ok(lost)
-    }
-
-    /// Says of every lost object below an unsound root which snapshot and paths it costs.
-    fn blame(&mut self, snapshot: Id, root: Id) -> Result<()> {
-        let reader = &self.archive.reader;
-        let mut levels: Vec<(TreeReader<'a>, usize)> = vec![(TreeReader::new(reader, root), 0)];
-        let mut path: Vec<u8> = Vec::new();
-        let mut searched = 0;
-        while let Some((entries, path_len)) = levels.last_mut() {
-            path.truncate(*path_len);
-            let entry = match entries.next() {
-                _ if searched > SEARCHED_DIRS => break,
-                None => {
-                    levels.pop();
-                    continue;
-                }
-                Some(Err(error)) => {
-                    let id = self.note(error)?;
-                    self.charge(id, snapshot, &path);
-                    continue;
-                }
-                Some(Ok(entry)) => entry,
-            };
-            if !path.is_empty() {
-                path.push(b'/');
-            }
-            path.extend_from_slice(&entry.name);
-            match entry.node {
-                Node::Dir { tree } if self.verdicts.get(&tree) == Some(&false) && levels.len() < DEPTH => {
-                    searched += 1;
-                    levels.push((TreeReader::new(reader, tree), path.len()));
-                }
-                _ => {
-                    for id in self.lost_in_file(&entry)? {
-                        self.charge(id, snapshot, &path);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn lost_in_file(&mut self, entry: &Entry) -> Result<Vec<Id>> {
-        match entry.node {
-            Node::File {
-                size,
-                content: Content::Chunk(id),
-            } => Ok(if self.is_chunk_sound(id, size) {
-                Vec::new()
-            } else {
-                vec![id]
-            }),
-            Node::File {
-                size,
-                content: Content::List(id),
-            } if self.verdicts.get(&id) == Some(&false) => self.lost_in_list(id, size),
-            _ => Ok(Vec::new()),
-        }
-    }
-
-    fn charge(&mut self, object: Id, snapshot: Id, path: &[u8]) {
-        if let Some(damaged) = self.lost.get_mut(&object) {
-            damaged.snapshots.insert(snapshot);
-            if damaged.paths.len() < NAMED_PATHS {
-                damaged.paths.insert(path.to_vec());
-            }
         }
     }
 }

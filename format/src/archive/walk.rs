@@ -76,16 +76,17 @@ impl<'a> Previous<'a> {
     /// The entry with this name. Names must be asked for in ascending order.
     fn take(&mut self, name: &[u8]) -> Option<Entry> {
         let entries = self.0.as_mut()?;
-        while let Some(Ok(entry)) = entries.peek() {
-            match entry.name.as_slice().cmp(name) {
-                std::cmp::Ordering::Less => drop(entries.next()),
-                std::cmp::Ordering::Equal => return entries.next()?.ok(),
-                std::cmp::Ordering::Greater => return None,
+        loop {
+            match entries.peek()? {
+                // What a damaged node held is read afresh.
+                Err(_) => drop(entries.next()),
+                Ok(entry) => match entry.name.as_slice().cmp(name) {
+                    std::cmp::Ordering::Less => drop(entries.next()),
+                    std::cmp::Ordering::Equal => return entries.next()?.ok(),
+                    std::cmp::Ordering::Greater => return None,
+                },
             }
         }
-        // At its end, or damaged: then everything from here on is read afresh.
-        self.0 = None;
-        None
     }
 }
 
@@ -244,6 +245,8 @@ impl<'a> Walker<'a> {
             names.retain(|listed| listed.name == CACHE_TAG);
         }
         names.sort_unstable();
+        // What is removed and made again while it is listed may be listed twice.
+        names.dedup_by(|later, earlier| later.name == earlier.name);
         let previous_tree = tree_of(previous.as_ref());
         let only_if_not_empty = !is_root && root.filter.is_selective() && !root.filter.includes(path);
         let meta = match self.examiner.dir_meta(&folder, &stat, previous.as_ref()) {

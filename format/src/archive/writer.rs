@@ -11,6 +11,7 @@ use crate::content::ObjectSink;
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
 use crate::index::IndexedSegment;
+use crate::limits::OBJECT_BYTES;
 use crate::ordered::Ordered;
 use crate::segment::{PlainBlock, SealedSegment, SegmentWriter, StoredBlock};
 use crate::store::Store;
@@ -60,9 +61,16 @@ impl<'a, 'scope> Writer<'a, 'scope> {
 
     /// Stores an object whose id is known, unless the archive has it.
     pub(super) fn put_identified(&mut self, kind: Kind, id: Id, plain: &[u8]) -> Result<()> {
-        if self.archive.reader.has(&id) || !self.stored.insert(id) {
+        if self.stored.contains(&id) || self.archive.reader.has(kind, id) {
             return Ok(());
         }
+        if plain.len() > OBJECT_BYTES {
+            let len = plain.len();
+            return Err(Error::Request(format!(
+                "a {kind} of {len} bytes is larger than any object may be"
+            )));
+        }
+        self.stored.insert(id);
         self.new_objects += 1;
         let block = if kind == Kind::Chunk {
             &mut self.chunks

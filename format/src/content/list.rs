@@ -24,7 +24,8 @@ impl Reference for Child {
         self.id
     }
 
-    fn ends_node(&self) -> bool {
+    /// The ids of nodes differ from level to level by themselves.
+    fn ends_node(&self, _level: u8) -> bool {
         ends_node(&self.id)
     }
 
@@ -94,6 +95,24 @@ impl ListBuilder {
     }
 }
 
+/// The node of a chunk list with this id, if it stands for `len` bytes and is on the level that its parent says.
+pub fn load_list_node(reader: &ObjectReader, id: Id, len: u64, level: Option<u8>) -> Result<ListNode> {
+    let invalid = |flaw| Error::Invalid {
+        kind: Kind::ChunkList,
+        id,
+        flaw,
+    };
+    let flaw = |field, reason| invalid(Flaw::new("chunk list", field, reason));
+    let node = ListNode::decode(&reader.get(Kind::ChunkList, id)?).map_err(invalid)?;
+    if level.is_some_and(|level| level != node.level) {
+        return Err(flaw("level", "is not one below that of its parent"));
+    }
+    if node.len() != len {
+        return Err(flaw("length", "is not what the file or the parent says"));
+    }
+    Ok(node)
+}
+
 /// The pieces of a file, in order, with every rule about them checked.
 pub struct ListReader<'a> {
     reader: &'a ObjectReader,
@@ -114,19 +133,7 @@ impl<'a> ListReader<'a> {
     }
 
     fn open(&mut self, id: Id, len: u64, level: Option<u8>) -> Result<()> {
-        let invalid = |flaw| Error::Invalid {
-            kind: Kind::ChunkList,
-            id,
-            flaw,
-        };
-        let flaw = |field, reason| invalid(Flaw::new("chunk list", field, reason));
-        let node = ListNode::decode(&self.reader.get(Kind::ChunkList, id)?).map_err(invalid)?;
-        if level.is_some_and(|level| level != node.level) {
-            return Err(flaw("level", "is not one below that of its parent"));
-        }
-        if node.len() != len {
-            return Err(flaw("length", "is not what the file or the parent says"));
-        }
+        let node = load_list_node(self.reader, id, len, level)?;
         self.stack.push((node.level, node.items.into_iter()));
         Ok(())
     }

@@ -4,7 +4,7 @@ mod list;
 mod nodes;
 mod tree;
 
-pub use list::{ListBuilder, ListReader};
+pub use list::{ListBuilder, ListReader, load_list_node};
 pub use tree::{TreeBuilder, TreeReader, find_entry};
 
 use crate::error::Result;

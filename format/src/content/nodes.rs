@@ -16,8 +16,9 @@ pub(super) trait Reference: Sized {
     /// The node or leaf that is meant.
     fn id(&self) -> Id;
 
-    /// Whether a node ends after this reference.
-    fn ends_node(&self) -> bool;
+    /// Whether a node on this level ends after this reference. It must not depend on the same bits on every level,
+    /// or a row of references that all end nodes would repeat itself upwards for ever.
+    fn ends_node(&self, level: u8) -> bool;
 
     /// The bytes of a node of these references.
     fn encode_node(level: u8, references: Vec<Self>) -> Vec<u8>;
@@ -59,7 +60,7 @@ impl<R: Reference> Nodes<R> {
         }
         // A node is closed only when something follows it: what stays alone needs no level above.
         let open = &self.levels[at].open;
-        if open.len() >= SPLIT_ITEMS || open.last().is_some_and(R::ends_node) {
+        if open.len() >= SPLIT_ITEMS || open.last().is_some_and(|last| last.ends_node(at as u8 + 1)) {
             self.close(at, sink)?;
         }
         self.levels[at].open.push(reference);

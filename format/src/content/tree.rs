@@ -4,7 +4,7 @@ use super::ObjectSink;
 use super::nodes::{Nodes, Reference, SPLIT_ITEMS};
 use crate::error::{Error, Flaw, Result};
 use crate::id::{Id, Kind};
-use crate::model::Entry;
+use crate::model::{Entry, display_bytes};
 use crate::segment::ObjectReader;
 use crate::wire::{Child, TreeNode};
 
@@ -18,8 +18,8 @@ impl Reference for Child {
         self.id
     }
 
-    fn ends_node(&self) -> bool {
-        blake3::hash(&self.first).as_bytes()[1] == 0
+    fn ends_node(&self, level: u8) -> bool {
+        blake3::hash(&self.first).as_bytes()[usize::from(level)] == 0
     }
 
     fn encode_node(level: u8, references: Vec<Self>) -> Vec<u8> {
@@ -43,6 +43,8 @@ impl Reference for Child {
 pub struct TreeBuilder {
     leaf: Vec<Entry>,
     leaf_bytes: usize,
+    /// The last name of the leaf before.
+    last_closed: Vec<u8>,
     count: u64,
     nodes: Nodes<Child>,
 }
@@ -52,6 +54,7 @@ impl Default for TreeBuilder {
         Self {
             leaf: Vec::new(),
             leaf_bytes: 0,
+            last_closed: Vec::new(),
             count: 0,
             nodes: Nodes::new(),
         }
@@ -61,6 +64,13 @@ impl Default for TreeBuilder {
 impl TreeBuilder {
     /// Adds the next entry. Names must come in strictly ascending order.
     pub fn push(&mut self, entry: Entry, sink: &mut dyn ObjectSink) -> Result<()> {
+        let last = self.leaf.last().map_or(&self.last_closed, |last| &last.name);
+        if *last >= entry.name {
+            let (name, last) = (display_bytes(&entry.name), display_bytes(last));
+            return Err(Error::Request(format!(
+                "{name:?} cannot follow {last:?} in a directory"
+            )));
+        }
         let ends = blake3::hash(&entry.name).as_bytes()[0] == 0;
         self.leaf_bytes += TreeNode::entry_len(&entry);
         self.count += 1;
@@ -79,6 +89,9 @@ impl TreeBuilder {
     fn close_leaf(&mut self, sink: &mut dyn ObjectSink) -> Result<()> {
         let entries = std::mem::take(&mut self.leaf);
         self.leaf_bytes = 0;
+        if let Some(last) = entries.last() {
+            self.last_closed.clone_from(&last.name);
+        }
         let first = entries
             .first()
             .map(|entry| entry.name.clone())
@@ -205,12 +218,9 @@ impl<'a> TreeReader<'a> {
 impl Iterator for TreeReader<'_> {
     type Item = Result<Entry>;
 
+    /// A node that cannot be used is an error; what lies behind it comes next.
     fn next(&mut self) -> Option<Result<Entry>> {
-        let result = self.advance().transpose();
-        if let Some(Err(_)) = result {
-            self.ahead.clear();
-        }
-        result
+        self.advance().transpose()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Objects by id, each checked before it is handed out.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
@@ -19,8 +19,8 @@ pub struct ObjectReader {
     store: Arc<dyn Store>,
     index: Index,
     cache: BlockCache,
-    /// Objects of which no intact copy was found, so that a writer stores them again.
-    lost: Mutex<HashSet<Id>>,
+    /// Set once anything was found damaged.
+    is_suspicious: AtomicBool,
 }
 
 impl ObjectReader {
@@ -30,7 +30,7 @@ impl ObjectReader {
             store,
             index,
             cache: BlockCache::new(cache_bytes),
-            lost: Mutex::default(),
+            is_suspicious: AtomicBool::new(false),
         }
     }
 
@@ -44,15 +44,19 @@ impl ObjectReader {
         &mut self.index
     }
 
-    /// Whether the archive has the object, as far as this reader has seen.
-    pub fn has(&self, id: &Id) -> bool {
-        let lost = || {
-            self.lost
-                .lock()
-                .unwrap_or_else(|poisoned| poisoned.into_inner())
-                .contains(id)
-        };
-        self.index.contains(id) && !lost()
+    /// Whether the archive has the object. Once something was found damaged, being told of it is not enough: it is read.
+    pub fn has(&self, kind: Kind, id: Id) -> bool {
+        self.index.contains(&id) && (!self.is_suspicious() || self.get(kind, id).is_ok())
+    }
+
+    /// Whether anything was found damaged.
+    pub fn is_suspicious(&self) -> bool {
+        self.is_suspicious.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that something is damaged.
+    pub fn suspect(&self) {
+        self.is_suspicious.store(true, Ordering::Relaxed);
     }
 
     /// The plain bytes of an object, which have been compared with its id (F-040). If one copy
@@ -74,10 +78,7 @@ impl ObjectReader {
                 return Ok(bytes);
             }
         }
-        self.lost
-            .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner())
-            .insert(id);
+        self.suspect();
         Err(error)
     }
 
@@ -88,10 +89,14 @@ impl ObjectReader {
             let reason = format!("is a {} where a {kind} is needed", object.kind);
             return Err(damaged(location, Flaw::new("directory", "object kind", reason)));
         }
-        let block = self.block(location)?;
         let start = object.offset as usize;
+        let range = start..start + object.len as usize;
         // The directory was checked: the object lies within the block's plain length.
-        let bytes = block.slice(start..start + object.len as usize);
+        let bytes = match location.block.method {
+            // Copied, so that what was compared with the id is what is handed out, whatever happens to the file.
+            Method::Raw => Bytes::copy_from_slice(&self.stored(location)?[range]),
+            Method::Zstd => self.decoded(location)?.slice(range),
+        };
         if Id::of(kind, &bytes) != object.id {
             return Err(damaged(
                 location,
@@ -102,11 +107,8 @@ impl ObjectReader {
     }
 
     /// The plain bytes of the location's block, not checked yet but for their length.
-    fn block(&self, location: &Location<'_>) -> Result<Bytes> {
+    fn decoded(&self, location: &Location<'_>) -> Result<Bytes> {
         let block = location.block;
-        if block.method == Method::Raw {
-            return self.stored(location);
-        }
         let slot = self
             .cache
             .slot((location.segment.name, block.offset), block.plain_len as usize);
@@ -122,9 +124,13 @@ impl ObjectReader {
     fn stored(&self, location: &Location<'_>) -> Result<Bytes> {
         let (name, block) = (location.segment.name, location.block);
         let range = block.offset..block.offset + u64::from(block.stored_len);
-        self.store
-            .read_range(name, range)
-            .map_err(Error::io("read", name.to_string()))
+        let read = self.store.read_range(name, range);
+        read.map_err(|error| {
+            damaged(
+                location,
+                Flaw::new("block", "contents", format!("cannot be read: {error}")),
+            )
+        })
     }
 }
 

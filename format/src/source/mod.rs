@@ -104,11 +104,15 @@ impl Stat {
     /// changes has gone past it. Some file systems count whole or even seconds, and a ctime without
     /// a fraction may come from such a one.
     pub fn is_settled_at(&self, now: Timestamp) -> bool {
+        self.settled_after() < now
+    }
+
+    /// The last time that a change could bear that this ctime does not tell from the state seen.
+    pub fn settled_after(&self) -> Timestamp {
         let coarse_secs = if self.ctime.nanos == 0 { 2 } else { 0 };
-        let known = Timestamp {
+        Timestamp {
             secs: self.ctime.secs.saturating_add(coarse_secs),
             nanos: self.ctime.nanos,
-        };
-        known < now
+        }
     }
 }

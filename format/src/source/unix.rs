@@ -149,19 +149,19 @@ impl SourceFile {
     /// Waits, at most as long as the system's clock takes to tick, until later changes are
     /// certain to show. Returns whether they are.
     pub fn settle(stat: &Stat) -> bool {
-        const TICKS: u32 = 12;
-        for _ in 0..TICKS {
+        const TICK_NANOS: i128 = 12_000_000;
+        let nanos = |time: Timestamp| i128::from(time.secs) * 1_000_000_000 + i128::from(time.nanos);
+        loop {
             let now = change_clock();
             if stat.is_settled_at(now) {
                 return true;
             }
-            if stat.ctime.secs > now.secs + 1 {
-                // Another clock stamped it, or a coarse one: waiting a few milliseconds will not do.
+            // A coarse clock or another machine's stamped it: waiting a few milliseconds will not do.
+            if nanos(stat.settled_after()) - nanos(now) > TICK_NANOS {
                 return false;
             }
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
-        stat.is_settled_at(change_clock())
     }
 
     /// Its extended attributes.

@@ -109,9 +109,20 @@ impl SourceFile {
         Ok(convert(&self.file.metadata()?))
     }
 
-    /// NTFS stamps changes in steps of 100 ns: no later change can hide in the same step.
-    pub fn settle(_stat: &Stat) -> bool {
-        true
+    /// Waits until the clock that stamps changes, which ticks every 16 ms at most, has gone past the
+    /// file's time. Returns whether later changes are certain to show.
+    pub fn settle(stat: &Stat) -> bool {
+        const TICK_NANOS: i128 = 20_000_000;
+        let nanos = |time: Timestamp| i128::from(time.secs) * 1_000_000_000 + i128::from(time.nanos);
+        loop {
+            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            let now = since.map_or(0, |since| since.as_nanos() as i128);
+            match nanos(stat.settled_after()) - now {
+                ..0 => return true,
+                TICK_NANOS.. => return false,
+                _ => std::thread::sleep(std::time::Duration::from_millis(1)),
+            }
+        }
     }
 
     /// None: alternate streams are not kept.

@@ -226,7 +226,12 @@ impl Store for LocalStore {
 
     fn list(&self) -> io::Result<Vec<(Name, u64)>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.root.join("segments"))? {
+        let entries = match fs::read_dir(self.root.join("segments")) {
+            // Copies do not always keep empty folders.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
+            entries => entries?,
+        };
+        for entry in entries {
             let entry = entry?;
             let Some(name) = entry.file_name().to_str().and_then(Name::of_segment_file) else {
                 continue;
@@ -265,6 +270,12 @@ impl Store for LocalStore {
         let mut temporary = self.temporary_file()?;
         temporary.write_all(contents)?;
         temporary.as_file().sync_all()?;
+        if let Some(mappings) = &self.mappings {
+            mappings
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+                .forget(name);
+        }
         temporary.persist(&target).map_err(|failed| failed.error)?;
         sync_folder(target.parent().unwrap_or(&self.root))
     }
@@ -288,6 +299,9 @@ impl Store for LocalStore {
         match mode {
             LockMode::Shared => file.lock_shared()?,
             LockMode::Exclusive => file.lock()?,
+        }
+        for folder in ["segments", "tmp"] {
+            fs::create_dir_all(self.root.join(folder))?;
         }
         self.clear_leftovers()?;
         Ok(Box::new(FileLock(file)))

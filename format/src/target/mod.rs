@@ -7,9 +7,9 @@ mod unix;
 mod windows;
 
 #[cfg(unix)]
-pub use unix::{NewFile, TargetFolder, is_privileged};
+pub use unix::{NewFile, OldFile, TargetFolder, is_privileged};
 #[cfg(windows)]
-pub use windows::{NewFile, TargetFolder, is_privileged};
+pub use windows::{NewFile, OldFile, TargetFolder, is_privileged};
 
 use crate::model::Timestamp;
 

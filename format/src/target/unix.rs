@@ -68,9 +68,14 @@ fn with_temporary<T>(mut make: impl FnMut(&str) -> rustix::io::Result<T>) -> io:
 }
 
 impl TargetFolder {
-    /// Makes the folder that the user named, if it is missing, and opens it. Links on the way are the user's own.
+    /// Makes the folder that the user named, if it is missing, and opens it.
     pub fn create(path: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
+        Self::open(path)
+    }
+
+    /// Opens the folder that the user named. Links on the way are the user's own.
+    pub fn open(path: &Path) -> io::Result<Self> {
         Ok(Self {
             fd: rustix::fs::open(path, FOLDER, Mode::empty())?,
         })
@@ -121,6 +126,16 @@ impl TargetFolder {
         Ok(Self {
             fd: rustix::fs::openat(&self.fd, os(name), FOLDER | OFlags::NOFOLLOW, Mode::empty())?,
         })
+    }
+
+    /// Opens a regular file to be compared; anything else in its place is an error.
+    pub fn open_file(&self, name: &[u8]) -> io::Result<OldFile> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = std::fs::File::from(rustix::fs::openat(&self.fd, os(name), flags, Mode::empty())?);
+        match file.metadata()?.is_file() {
+            true => Ok(OldFile { file }),
+            false => Err(io::Error::other("it is no regular file")),
+        }
     }
 
     /// Removes what is no directory.
@@ -195,18 +210,43 @@ impl TargetFolder {
                 refused("extended attribute", error.into());
             }
         }
-        // Links have no mode of their own, and nobody can have put one in place of what was just made
-        // under a name that nobody knows in a folder that is held open.
+        // Links have no mode of their own.
         if !matches!(node, Node::Symlink { .. })
-            && let Err(error) = rustix::fs::chmodat(&self.fd, name, mode, AtFlags::empty())
+            && let Err(error) = self.set_special_mode(name, mode)
         {
-            refused("mode", error.into());
+            refused("mode", error);
         }
         if let Err(error) =
             rustix::fs::utimensat(&self.fd, name, &times(meta.mtime), AtFlags::SYMLINK_NOFOLLOW)
         {
             refused("time", error.into());
         }
+    }
+
+    /// Sets the mode of an entry that cannot be opened. Somebody else who may write to the folder could have put a link
+    /// in its place: what is changed is what was looked at.
+    #[cfg(target_os = "linux")]
+    fn set_special_mode(&self, name: &str, mode: Mode) -> io::Result<()> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&self.fd, name, flags, Mode::empty())?;
+        if FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) == FileType::Symlink {
+            return Err(io::Error::other("a link has taken its place"));
+        }
+        Ok(rustix::fs::chmod(
+            format!("/proc/self/fd/{}", fd.as_raw_fd()),
+            mode,
+        )?)
+    }
+
+    /// Sets the mode of an entry that cannot be opened.
+    #[cfg(not(target_os = "linux"))]
+    fn set_special_mode(&self, name: &str, mode: Mode) -> io::Result<()> {
+        Ok(rustix::fs::chmodat(
+            &self.fd,
+            name,
+            mode,
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?)
     }
 
     /// Makes `name` a hard link to `original` in `other`, in place of what stands there.
@@ -230,23 +270,53 @@ impl TargetFolder {
         })
     }
 
-    /// Time of the directory's last change.
-    pub fn mtime(&self) -> io::Result<Timestamp> {
+    /// Does `work` on the directory and leaves its mode and time as they were, whether or not the mode allows it.
+    pub fn with_access<T>(&self, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
         let stat = rustix::fs::fstat(&self.fd)?;
-        Ok(Timestamp {
+        let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
+        let result = match work() {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                rustix::fs::fchmod(&self.fd, mode | Mode::RWXU)?;
+                let result = work();
+                rustix::fs::fchmod(&self.fd, mode)?;
+                result
+            }
+            result => result,
+        };
+        let mtime = Timestamp {
             secs: stat.st_mtime,
             nanos: stat.st_mtime_nsec as u32,
-        })
-    }
-
-    /// Sets the time of the directory's last change.
-    pub fn set_mtime(&self, mtime: Timestamp) -> io::Result<()> {
-        Ok(rustix::fs::futimens(&self.fd, &times(mtime))?)
+        };
+        rustix::fs::futimens(&self.fd, &times(mtime))?;
+        result
     }
 
     /// Sets the metadata of the directory itself, once nothing is made in it any more.
     pub fn set_meta(&self, meta: &Meta, refused: &mut dyn FnMut(&'static str, io::Error)) {
         set_fd_meta(self.fd.as_fd(), meta, refused);
+    }
+}
+
+/// A regular file that was there before.
+#[derive(Debug)]
+pub struct OldFile {
+    file: std::fs::File,
+}
+
+impl OldFile {
+    /// Reads at `offset` until `buffer` is full or the file ends; returns the bytes read.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        use std::os::unix::fs::FileExt;
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.file.read_at(&mut buffer[filled..], offset + filled as u64) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
     }
 }
 

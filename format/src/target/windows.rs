@@ -94,9 +94,16 @@ impl TargetFolder {
     /// Makes the folder that the user named, if it is missing, and opens it.
     pub fn create(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
-        Ok(Self {
-            path: fs::canonicalize(path)?,
-        })
+        Self::open(path)
+    }
+
+    /// Opens the folder that the user named.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let path = fs::canonicalize(path)?;
+        match fs::metadata(&path)?.is_dir() {
+            true => Ok(Self { path }),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        }
     }
 
     fn child(&self, name: &[u8]) -> io::Result<PathBuf> {
@@ -133,6 +140,17 @@ impl TargetFolder {
         match fs::symlink_metadata(&path)?.is_dir() {
             true => Ok(Self { path }),
             false => Err(io::ErrorKind::NotADirectory.into()),
+        }
+    }
+
+    /// Opens a regular file to be compared; anything else in its place is an error.
+    pub fn open_file(&self, name: &[u8]) -> io::Result<OldFile> {
+        let path = self.child(name)?;
+        match fs::symlink_metadata(&path)?.is_file() {
+            true => Ok(OldFile {
+                file: File::open(path)?,
+            }),
+            false => Err(io::Error::other("it is no regular file")),
         }
     }
 
@@ -198,18 +216,36 @@ impl TargetFolder {
         fs::hard_link(other.child(original)?, path)
     }
 
-    /// Time of the directory's last change.
-    pub fn mtime(&self) -> io::Result<Timestamp> {
-        Ok(timestamp(fs::metadata(&self.path)?.modified()))
-    }
-
-    /// Directories cannot be opened to set their times here: they keep those of the restore.
-    pub fn set_mtime(&self, _mtime: Timestamp) -> io::Result<()> {
-        Ok(())
+    /// Does `work` on the directory.
+    pub fn with_access<T>(&self, work: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        work()
     }
 
     /// Directories cannot be opened to set their times here: they keep those of the restore.
     pub fn set_meta(&self, _meta: &Meta, _refused: &mut dyn FnMut(&'static str, io::Error)) {}
+}
+
+/// A regular file that was there before.
+#[derive(Debug)]
+pub struct OldFile {
+    file: File,
+}
+
+impl OldFile {
+    /// Reads at `offset` until `buffer` is full or the file ends; returns the bytes read.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self
+                .file
+                .seek_read(&mut buffer[filled..], offset + filled as u64)?
+            {
+                0 => break,
+                n => filled += n,
+            }
+        }
+        Ok(filled)
+    }
 }
 
 /// A regular file under a temporary name; removed unless it is put in place.

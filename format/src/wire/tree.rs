@@ -243,6 +243,9 @@ fn decode_leaf(owners: Vec<StoredOwner>, stored: Vec<StoredEntry>) -> Result<Tre
         })
     };
     let owners: Vec<Arc<Owner>> = owners.into_iter().map(owner).collect();
+    if stored.len() > NODE_ITEMS {
+        return Err(flaw("entries", "are more than 65,536"));
+    }
     let mut entries: Vec<Entry> = Vec::with_capacity(stored.len());
     for entry in stored {
         let entry = decode_entry(entry, &owners)?;

@@ -16,6 +16,7 @@ from .objects import (CHUNK, CHUNK_LIST, DECODE, KIND_NAMES, SNAPSHOT, TREE, Chu
 from .segment import KNOWN_INCOMPATIBLE, ObjectEntry, Segment, read_at
 
 CONFIG_MAGIC = b"\x89RSTC\r\n\x1a"
+CONFIG_START = CONFIG_MAGIC + b"\1\0"  # with the version
 CONFIG = struct.Struct("<8sHHIII16sqIIIIQQ32si28s32s")
 CONFIG_CONTEXT = "restante 2026 config v1"
 SEGMENT_NAME = re.compile(r"([0-9a-f]{64})\.rst")
@@ -24,20 +25,32 @@ CACHE_BYTES = 64 << 20
 assert CONFIG.size == 176
 
 
+def config_check(contents: bytes) -> bytes:
+    return blake3(contents, derive_key_context=CONFIG_CONTEXT).digest()
+
+
 def check_config(config: bytes) -> bytes:
     """Section 3, in the order of F-020; returns the archive's id."""
     def fail(requirement, offset, message):
         raise Damaged(requirement, f"config, byte {offset}", message)
 
+    if CONFIG_MAGIC.startswith(config):
+        fail("section 3", len(config), "nothing but the start of a config")
+    if not config.startswith(CONFIG_START) and len(config) == CONFIG.size \
+            and config_check(CONFIG_START + config[10:144]) == config[144:]:
+        fail("section 3", 0, "the check is that of other first bytes")
     if config[:8] != CONFIG_MAGIC:
         raise NotAnArchive("config: the magic is wrong")
     if len(config) >= 10 and config[8:10] != b"\1\0":
-        raise NewerVersion(f"config: version {int.from_bytes(config[8:10], 'little')}")
+        version = int.from_bytes(config[8:10], "little")
+        if version == 0:
+            fail("section 3", 8, "version 0")
+        raise NewerVersion(f"config: version {version}")
     if len(config) != CONFIG.size:
         fail("F-002", len(config), f"its length is not {CONFIG.size}")
     (_, _, reserved_1, incompatible, _, body, archive_id, _, chunker, low, average, high,
      mask_s, mask_l, _, level, reserved_2, check) = CONFIG.unpack(config)
-    if blake3(config[:144], derive_key_context=CONFIG_CONTEXT).digest() != check:
+    if config_check(config[:144]) != check:
         fail("section 3", 144, "the check is wrong")
     if incompatible & ~KNOWN_INCOMPATIBLE:
         raise NewerVersion(f"config: incompatible flags {incompatible:#x}")
@@ -89,7 +102,7 @@ class Archive:
     """An archive, opened: every segment's header, directory and trailer has been checked.
 
     A segment that is damaged costs its objects only (section 11); what was found wrong with it is
-    in `problems`. A newer config or segment makes the archive a newer one.
+    in `problems`. Only the config makes the archive a newer one (F-014), or a segment by itself.
     """
 
     def __init__(self, path: str):
@@ -108,18 +121,19 @@ class Archive:
 
     def open_folder(self, path: str):
         config = os.path.join(path, "config")
+        folder = os.path.join(path, "segments")
+        files = {name: match[1] for name in sorted(os.listdir(folder) if os.path.isdir(folder) else ())
+                 if (match := SEGMENT_NAME.fullmatch(name))  # F-010
+                 and stat.S_ISREG(os.stat(os.path.join(folder, name), follow_symlinks=False).st_mode)}
         if not os.path.isfile(config):
+            if files:
+                raise Damaged("section 11", "config", "missing, though there are segments")
             raise NotAnArchive(f"{path}: has no config")
         archive_id = check_config(read_at(config, 0, CONFIG.size + 1))
-        folder = os.path.join(path, "segments")
-        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-            match = SEGMENT_NAME.fullmatch(name)
-            file = os.path.join(folder, name)
-            if not match or not stat.S_ISREG(os.stat(file, follow_symlinks=False).st_mode):
-                continue  # F-010
+        for name, seal in files.items():
             label = f"segments/{name}"
             try:
-                segment = Segment(file, label, bytes.fromhex(match[1]))
+                segment = Segment(os.path.join(folder, name), label, bytes.fromhex(seal))
                 if segment.archive_id != archive_id:
                     segment.fail("F-013", 24, "it belongs to another archive")
                 self.segments.append(segment)

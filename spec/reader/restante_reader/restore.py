@@ -152,8 +152,9 @@ class Restorer:
         # F-075
         key = None
         if entry.links > 1:
+            # All but name and ctime.
             rest = (entry.type, entry.node, entry.flags, entry.mode, entry.owner, entry.mtime,
-                    entry.ctime, entry.device, entry.inode, entry.links, entry.xattrs)
+                    entry.device, entry.inode, entry.links, entry.xattrs)
             key = blake3(repr(rest).encode()).digest()
             if key in self.links and self.make_link(entry.name, *self.links[key]):
                 return

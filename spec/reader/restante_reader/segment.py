@@ -78,7 +78,8 @@ class Segment:
                 raise NotAnArchive(f"{label} is not a segment")
             self.fail("section 4", 0, "the header's magic is wrong")
         if len(header) >= 10 and header[8:10] != b"\1\0":
-            raise NewerVersion(f"{label}: version {int.from_bytes(header[8:10], 'little')}")
+            version = int.from_bytes(header[8:10], "little")
+            self.newer(name_seal, version > 0, 8, f"version {version}")
         if self.length < HEADER.size + COUNTS.size + TRAILER.size:
             self.fail("F-030", self.length, "too short for a segment")
         if self.length > MAX_SEGMENT:
@@ -102,7 +103,7 @@ class Segment:
         _, _, reserved_1, incompatible, compatible, reserved_2, self.archive_id, reserved_3 = \
             HEADER.unpack(header)
         if incompatible & ~KNOWN_INCOMPATIBLE:
-            raise NewerVersion(f"{label}: incompatible flags {incompatible:#x}")
+            self.newer(name_seal, True, 12, f"incompatible flags {incompatible:#x}")
         if reserved_1 or reserved_2 or any(reserved_3):
             self.fail("F-004", 0, "reserved bytes of the header are not zero")
         if any(reserved):
@@ -119,6 +120,12 @@ class Segment:
 
     def fail(self, requirement: str, offset: int, message: str):
         raise Damaged(requirement, f"{self.label}, byte {offset}", message)
+
+    def newer(self, name_seal: bytes | None, may_be: bool, offset: int, message: str):
+        """F-014: the config tells the newest version in an archive; what is newer still is damage."""
+        if name_seal is None and may_be:
+            raise NewerVersion(f"{self.label}: {message}")
+        self.fail("F-014", offset, message)
 
     def check_directory(self, start: int):
         """F-033, F-034."""

@@ -1,0 +1,300 @@
+//! Following snapshots through their trees and lists: what of them is lost, and at which paths.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::verify::Damaged;
+use crate::content::{TreeReader, load_list_node};
+use crate::error::{Error, Flaw, Result};
+use crate::id::{Id, Kind};
+use crate::limits::DEPTH;
+use crate::model::{Content, Entry, Node};
+use crate::progress::Progress;
+use crate::segment::ObjectReader;
+
+/// How many paths are named for one damage.
+const NAMED_PATHS: usize = 1000;
+/// How many directories are searched for damaged paths in one snapshot: an archive made by an enemy
+/// can have one directory in more places than could ever be named.
+const SEARCHED_DIRS: usize = 1_000_000;
+
+/// A chunk list as something refers to it: id, bytes, and the level that a parent demands.
+type ListKey = (Id, u64, Option<u8>);
+
+/// What snapshots name, followed once: trees and list nodes that have a verdict are not opened again.
+pub(super) struct Follow<'a> {
+    reader: &'a ObjectReader,
+    progress: &'a Progress,
+    /// Objects that cannot be used, and what they cost.
+    lost: &'a mut BTreeMap<Id, Damaged>,
+    /// Whether everything below a tree can be read.
+    trees: HashMap<Id, bool>,
+    /// Whether everything below a list node can be read.
+    lists: HashMap<ListKey, bool>,
+    checked: HashSet<Id>,
+}
+
+/// A tree whose entries are being followed.
+struct Open<'a> {
+    id: Id,
+    entries: TreeReader<'a>,
+    sound: bool,
+}
+
+impl<'a> Follow<'a> {
+    pub(super) fn new(
+        reader: &'a ObjectReader,
+        lost: &'a mut BTreeMap<Id, Damaged>,
+        progress: &'a Progress,
+    ) -> Self {
+        let (trees, lists, checked) = Default::default();
+        Self {
+            reader,
+            progress,
+            lost,
+            trees,
+            lists,
+            checked,
+        }
+    }
+
+    /// How many different objects were met.
+    pub(super) fn checked_count(&self) -> usize {
+        self.checked.len()
+    }
+
+    /// Follows one snapshot, and says of every lost object in it which paths it costs.
+    pub(super) fn snapshot(&mut self, id: Id, root: Id) -> Result<()> {
+        self.checked.insert(id);
+        match self.is_tree_sound(root)? {
+            true => Ok(()),
+            false => self.blame(id, root),
+        }
+    }
+
+    /// Notes an object that cannot be used; other errors end the verification.
+    fn note(&mut self, error: Error) -> Result<Id> {
+        let damaged = Damaged::from_error(&error);
+        match damaged.object.filter(|_| error.is_damage()) {
+            Some((_, id)) => {
+                self.lost.entry(id).or_insert(damaged);
+                Ok(id)
+            }
+            None => Err(error),
+        }
+    }
+
+    /// Whether everything below a tree can be read. The walk keeps its own stack: nesting is the archive's choice.
+    fn is_tree_sound(&mut self, root: Id) -> Result<bool> {
+        if let Some(sound) = self.trees.get(&root) {
+            return Ok(*sound);
+        }
+        let open = |id| Open {
+            id,
+            entries: TreeReader::new(self.reader, id),
+            sound: true,
+        };
+        let mut stack = vec![open(root)];
+        loop {
+            self.progress.check()?;
+            let level = stack.len();
+            let Some(current) = stack.last_mut() else { break };
+            let sound = match current.entries.next() {
+                Some(Ok(entry)) => match entry.node {
+                    Node::Dir { tree } if level >= DEPTH => {
+                        self.note(nested_too_deep(tree))?;
+                        false
+                    }
+                    Node::Dir { tree } => match self.trees.get(&tree) {
+                        Some(sound) => *sound,
+                        None => {
+                            stack.push(Open {
+                                id: tree,
+                                entries: TreeReader::new(self.reader, tree),
+                                sound: true,
+                            });
+                            continue;
+                        }
+                    },
+                    Node::File { size, content } => self.is_content_sound(size, content)?,
+                    _ => true,
+                },
+                Some(Err(error)) => {
+                    self.note(error)?;
+                    false
+                }
+                None => {
+                    let Some(done) = stack.pop() else { break };
+                    self.checked.insert(done.id);
+                    self.trees.insert(done.id, done.sound);
+                    done.sound
+                }
+            };
+            if let Some(current) = stack.last_mut() {
+                current.sound &= sound;
+            }
+        }
+        Ok(self.trees.get(&root).copied().unwrap_or(false))
+    }
+
+    fn is_content_sound(&mut self, size: u64, content: Content) -> Result<bool> {
+        match content {
+            Content::Empty => Ok(true),
+            Content::Chunk(id) => Ok(self.is_chunk_sound(id, size)),
+            Content::List(id) => self.is_list_sound((id, size, None)),
+        }
+    }
+
+    fn is_chunk_sound(&mut self, id: Id, len: u64) -> bool {
+        self.checked.insert(id);
+        if self.lost.contains_key(&id) {
+            return false;
+        }
+        let reason = match self.reader.index().find(&id) {
+            Some(at) if at.object.kind == Kind::Chunk && u64::from(at.object.len) == len => return true,
+            Some(_) => "is not the chunk that the file says",
+            None => "is missing from the archive",
+        };
+        let object = Some((Kind::Chunk, id));
+        self.lost.insert(
+            id,
+            Damaged {
+                object,
+                reason: reason.into(),
+                ..Damaged::default()
+            },
+        );
+        false
+    }
+
+    /// Whether everything below a list node can be read. Levels sink, so that this ends after eight calls.
+    fn is_list_sound(&mut self, key: ListKey) -> Result<bool> {
+        if let Some(sound) = self.lists.get(&key) {
+            return Ok(*sound);
+        }
+        self.progress.check()?;
+        let (id, len, level) = key;
+        self.checked.insert(id);
+        let mut sound = true;
+        match load_list_node(self.reader, id, len, level) {
+            Ok(node) => {
+                for item in node.items {
+                    sound &= match (item.id, node.level) {
+                        (None, _) => true,
+                        (Some(chunk), 0) => self.is_chunk_sound(chunk, item.len),
+                        (Some(child), level) => self.is_list_sound((child, item.len, Some(level - 1)))?,
+                    };
+                }
+            }
+            Err(error) => {
+                self.note(error)?;
+                sound = false;
+            }
+        }
+        self.lists.insert(key, sound);
+        Ok(sound)
+    }
+
+    /// The lost objects that a list needs, itself included. Each node is looked at once.
+    fn lost_in_list(&mut self, root: ListKey) -> Result<BTreeSet<Id>> {
+        let mut lost = BTreeSet::new();
+        let mut seen = HashSet::from([root]);
+        let mut ahead = vec![root];
+        while let Some((id, len, level)) = ahead.pop() {
+            self.progress.check()?;
+            let node = match load_list_node(self.reader, id, len, level) {
+                Ok(node) => node,
+                Err(error) => {
+                    lost.insert(self.note(error)?);
+                    continue;
+                }
+            };
+            for item in node.items {
+                let Some(id) = item.id else { continue };
+                let key = (id, item.len, node.level.checked_sub(1));
+                match node.level {
+                    0 if !self.is_chunk_sound(id, item.len) => drop(lost.insert(id)),
+                    0 => {}
+                    _ if self.lists.get(&key) == Some(&false) && seen.insert(key) => ahead.push(key),
+                    _ => {}
+                }
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Says of every lost object below an unsound root which snapshot and paths it costs.
+    fn blame(&mut self, snapshot: Id, root: Id) -> Result<()> {
+        let mut levels: Vec<(TreeReader<'a>, usize)> = vec![(TreeReader::new(self.reader, root), 0)];
+        let mut path: Vec<u8> = Vec::new();
+        let mut searched = 0;
+        while searched <= SEARCHED_DIRS {
+            self.progress.check()?;
+            let level = levels.len();
+            let Some((entries, path_len)) = levels.last_mut() else {
+                break;
+            };
+            path.truncate(*path_len);
+            let entry = match entries.next() {
+                Some(Ok(entry)) => entry,
+                Some(Err(error)) => {
+                    let id = self.note(error)?;
+                    self.charge(id, snapshot, &path);
+                    continue;
+                }
+                None => {
+                    levels.pop();
+                    continue;
+                }
+            };
+            if !path.is_empty() {
+                path.push(b'/');
+            }
+            path.extend_from_slice(&entry.name);
+            match entry.node {
+                Node::Dir { tree } if level >= DEPTH => self.charge(tree, snapshot, &path),
+                Node::Dir { tree } if self.trees.get(&tree) == Some(&false) => {
+                    searched += 1;
+                    levels.push((TreeReader::new(self.reader, tree), path.len()));
+                }
+                _ => {
+                    for id in self.lost_in_file(&entry)? {
+                        self.charge(id, snapshot, &path);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn lost_in_file(&mut self, entry: &Entry) -> Result<BTreeSet<Id>> {
+        Ok(match entry.node {
+            Node::File {
+                size,
+                content: Content::Chunk(id),
+            } if !self.is_chunk_sound(id, size) => BTreeSet::from([id]),
+            Node::File {
+                size,
+                content: Content::List(id),
+            } if self.lists.get(&(id, size, None)) == Some(&false) => self.lost_in_list((id, size, None))?,
+            _ => BTreeSet::new(),
+        })
+    }
+
+    fn charge(&mut self, object: Id, snapshot: Id, path: &[u8]) {
+        if let Some(damaged) = self.lost.get_mut(&object) {
+            damaged.snapshots.insert(snapshot);
+            if damaged.paths.len() < NAMED_PATHS {
+                damaged.paths.insert(path.to_vec());
+            }
+        }
+    }
+}
+
+fn nested_too_deep(tree: Id) -> Error {
+    let flaw = Flaw::new("tree", "nesting", format!("is deeper than {} levels", DEPTH - 1));
+    Error::Invalid {
+        kind: Kind::Tree,
+        id: tree,
+        flaw,
+    }
+}

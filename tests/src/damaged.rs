@@ -1,0 +1,140 @@
+//! Archives to be damaged, and a judge of what that costs: what is really lost beside what a verification tells.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use restante_format::archive::{Archive, VerifyReport};
+use restante_format::id::{Id, Kind};
+use restante_format::store::{MemoryStore, Name};
+use restante_format::wire::Config;
+
+use crate::archives::{Contents, Found, Place, fine_config, in_memory, open, read_everything, take};
+use crate::prng::Rng;
+
+/// The files of an archive.
+pub type Files = BTreeMap<Name, Bytes>;
+/// Everything that an archive holds.
+pub type Everything = BTreeMap<Id, Contents>;
+
+/// An intact archive: three snapshots, small files with chunk lists, several directories.
+#[derive(Debug)]
+pub struct Sample {
+    /// The folder in its last state.
+    pub source: Place,
+    /// The files of the archive.
+    pub files: Files,
+    /// Everything that it holds.
+    pub everything: Everything,
+}
+
+/// The sample in an archive with another config.
+pub fn sample_with(config: Config) -> Sample {
+    let source = Place::new();
+    let mut rng = Rng::new(31);
+    let mut random = |len: usize| {
+        let mut bytes = vec![0; len];
+        rng.fill(&mut bytes);
+        bytes
+    };
+    source.write("list", random(1000));
+    source.write("dir/text", "compressible ".repeat(20));
+    source.write("dir/sub/small", b"s");
+    let (store, mut archive) = in_memory(config);
+    take(&mut archive, source.path(), 1);
+    source.write("dir/new", random(300));
+    take(&mut archive, source.path(), 2);
+    fs::remove_file(source.join("list")).expect("remove");
+    take(&mut archive, source.path(), 3);
+    let everything = read_everything(&open(&store));
+    Sample {
+        source,
+        files: store.files(),
+        everything,
+    }
+}
+
+/// The sample.
+pub fn sample() -> Sample {
+    sample_with(fine_config())
+}
+
+/// A store with these files.
+pub fn store_of(files: &Files) -> Arc<MemoryStore> {
+    Arc::new(MemoryStore::from_files(files.clone()))
+}
+
+/// These files, but for one.
+pub fn with(files: &Files, name: Name, bytes: Vec<u8>) -> Files {
+    let mut changed = files.clone();
+    changed.insert(name, bytes.into());
+    changed
+}
+
+/// Snapshots that are not listed any more, and paths that cannot be read in those that are.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// Snapshots that are not listed any more.
+    pub snapshots: BTreeSet<Id>,
+    /// Paths that cannot be read, by snapshot.
+    pub paths: BTreeSet<(Id, Vec<u8>)>,
+}
+
+/// What an archive has really lost. Panics where it gives anything but what was stored.
+pub fn true_loss(archive: &Archive, intact: &Everything) -> Loss {
+    let now = read_everything(archive);
+    let mut loss = Loss::default();
+    for (id, contents) in intact {
+        match now.get(id) {
+            None => drop(loss.snapshots.insert(*id)),
+            Some(read) => {
+                for (path, found) in read {
+                    match found {
+                        Found::Lost(_) => drop(loss.paths.insert((*id, path.clone()))),
+                        whole => assert_eq!(contents.get(path), Some(whole), "wrong bytes were read"),
+                    }
+                }
+                // What is missing altogether lies below something that is lost.
+                for path in contents.keys().filter(|path| !read.contains_key(*path)) {
+                    let above =
+                        |lost: &Vec<u8>| lost.is_empty() || path.starts_with(&[lost, &b"/"[..]].concat());
+                    assert!(
+                        loss.paths
+                            .iter()
+                            .any(|(snapshot, lost)| snapshot == id && above(lost))
+                    );
+                }
+            }
+        }
+    }
+    assert!(
+        now.keys().all(|id| intact.contains_key(id)),
+        "a snapshot appeared"
+    );
+    loss
+}
+
+/// What a report says is lost.
+pub fn told_loss(report: &VerifyReport) -> Loss {
+    let mut loss = Loss::default();
+    for damaged in &report.damaged {
+        if let Some((Kind::Snapshot, id)) = damaged.object {
+            loss.snapshots.insert(id);
+        }
+        for snapshot in &damaged.snapshots {
+            loss.paths
+                .extend(damaged.paths.iter().map(|path| (*snapshot, path.clone())));
+        }
+    }
+    loss
+}
+
+/// Files with the block of one object overwritten by zeros.
+pub fn without_block_of(files: &Files, object: Id) -> Files {
+    let archive = open(&store_of(files));
+    let at = archive.reader().index().find(&object).expect("it is there");
+    let mut changed = files[&at.segment.name].to_vec();
+    changed[at.block.offset as usize..][..at.block.stored_len as usize].fill(0);
+    with(files, at.segment.name, changed)
+}
