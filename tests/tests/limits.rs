@@ -140,7 +140,7 @@ fn no_names_make_a_directory_too_large_to_be_kept() {
         for name in &names {
             source.write(name, b"");
         }
-        let (_, mut archive) = in_memory(fine_config());
+        let (_, mut archive) = in_memory(config());
         let taken = take(&mut archive, source.path(), 1);
         assert_eq!(taken.snapshot.counts.files, names.len() as u64);
         assert_readable(&archive);
