@@ -1,17 +1,18 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Very frequent snapshots of directories, kept for a very long time, provably intact.
 #[derive(Debug, Parser)]
-#[command(name = "restante", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "restante", version, max_term_width = 100)]
 #[command(after_help = "Examples:
-  restante -a /srv/archive snapshot --init ~/mail   make an archive and take a snapshot of ~/mail
-  restante -a /srv/archive snapshots                list what there is
+  restante -a /srv/archive snapshot --init ~/mail  make an archive, keep ~/mail
+  restante -a /srv/archive snapshots               list what there is
   restante -a /srv/archive restore latest --to /tmp/out
-  restante snapshot                                 take all connectors that restante.toml configures
+  restante snapshot                                take what restante.toml names
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 finished but incomplete, 4 damage found, 130 interrupted.")]
 pub(crate) struct Cli {
@@ -23,12 +24,13 @@ pub(crate) struct Cli {
 
 /// Options that every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// The archive: a folder
     #[arg(short, long, global = true, value_name = "PATH", env = "RESTANTE_ARCHIVE")]
     pub(crate) archive: Option<String>,
-    /// The configuration file [default: ./restante.toml, then the user's, then the system's]
-    #[arg(long, global = true, value_name = "FILE", env = "RESTANTE_CONFIG")]
+    /// The configuration file [default: RESTANTE_CONFIG, ./restante.toml, then the user's, then the system's]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Print JSON
     #[arg(long, global = true)]
@@ -54,11 +56,14 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  restante -a /srv/restante/exch1 init")]
     Init(Init),
     /// Take a snapshot of paths, or of the configured connectors
-    #[command(after_help = "Examples:
+    #[command(
+        alias = "backup",
+        after_help = "Examples:
   restante -a /srv/archive snapshot --init /etc
   restante snapshot --connector conn-tables
   restante snapshot                         every configured connector
-  pg_dump db | restante snapshot --stdin db.sql")]
+  pg_dump db | restante snapshot --stdin db.sql"
+    )]
     Snapshot(Snapshot),
     /// List snapshots
     #[command(after_help = "Examples:
@@ -71,7 +76,7 @@ pub(crate) enum Command {
   restante ls -l lotus-notes@08:42:lotus-notes/conndata --depth 1")]
     Ls(Ls),
     /// Print a file of a snapshot to standard output
-    #[command(after_help = "Example:\n  restante cat latest:etc/hosts")]
+    #[command(alias = "dump", after_help = "Example:\n  restante cat latest:etc/hosts")]
     Cat(Cat),
     /// Show what differs between two snapshots
     #[command(after_help = "Example:
@@ -87,9 +92,13 @@ U only owner, mode, time or attributes changed.")]
   restante restore latest --to / --overwrite changed")]
     Restore(Restore),
     /// Check that everything is intact
-    #[command(after_help = "Example:\n  restante verify --quick\n\nExit code 4 says that damage was found.")]
+    #[command(
+        alias = "check",
+        after_help = "Example:\n  restante verify --quick\n\nExit code 4 says that damage was found."
+    )]
     Verify(Verify),
     /// Show how large the archive is
+    #[command(after_help = "Example:\n  restante -a /srv/archive stats")]
     Stats,
     /// List the connector profiles, or show one
     #[command(after_help = "Examples:\n  restante connectors\n  restante connectors show lotus-notes")]
@@ -183,7 +192,7 @@ pub(crate) struct Snapshots {
 pub(crate) struct Ls {
     /// The snapshot, and a path in it
     #[arg(value_name = "SNAPSHOT[:PATH]")]
-    pub(crate) snapshot: String,
+    pub(crate) snapshot: OsString,
     /// Show mode, owner, size and time
     #[arg(short, long)]
     pub(crate) long: bool,
@@ -197,7 +206,7 @@ pub(crate) struct Ls {
 pub(crate) struct Cat {
     /// The snapshot and the file in it
     #[arg(value_name = "SNAPSHOT:PATH")]
-    pub(crate) snapshot: String,
+    pub(crate) snapshot: OsString,
 }
 
 /// Options of `diff`.
@@ -205,10 +214,10 @@ pub(crate) struct Cat {
 pub(crate) struct Diff {
     /// The earlier snapshot, or a path in it
     #[arg(value_name = "A")]
-    pub(crate) before: String,
+    pub(crate) before: OsString,
     /// The later one
     #[arg(value_name = "B")]
-    pub(crate) after: String,
+    pub(crate) after: OsString,
 }
 
 /// What to do with files that are in the way.
@@ -227,9 +236,9 @@ pub(crate) enum Overwrite {
 pub(crate) struct Restore {
     /// The snapshot, and a path in it
     #[arg(value_name = "SNAPSHOT[:PATH]")]
-    pub(crate) snapshot: String,
+    pub(crate) snapshot: OsString,
     /// The folder below which everything is laid; made if it is missing
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, alias = "target", value_name = "DIR")]
     pub(crate) to: PathBuf,
     /// What happens to files that are in the way; without it the folder must be empty
     #[arg(long, value_name = "WHICH")]
@@ -261,6 +270,7 @@ pub(crate) struct Connectors {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConnectorsCommand {
     /// Show a profile: its roots, its steps, and the statements that it implements
+    #[command(after_help = "Example:\n  restante connectors show lotus-notes")]
     Show {
         /// The connector
         #[arg(value_name = "NAME")]

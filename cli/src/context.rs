@@ -1,5 +1,6 @@
 //! What every command needs: configuration, archive, progress, and where to write.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,8 +12,9 @@ use restante_format::progress::Progress;
 use restante_format::store::LocalStore;
 
 use crate::args::Global;
-use crate::config::Config;
+use crate::config::{Config, ConfigError, is_absent};
 use crate::failure::{Failure, Outcome, Result, chain};
+use crate::find;
 use crate::select;
 use crate::show::Output;
 
@@ -36,12 +38,45 @@ pub(crate) enum Access {
     Positioned,
 }
 
+/// What of the configuration a command cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// It is not even read.
+    Nothing,
+    /// The name of the archive, unless the command line or the environment names it.
+    Archive,
+    /// All of it.
+    Profiles,
+}
+
+/// Whether a configuration file that somebody named is not there.
+fn is_missing(error: &ConfigError) -> bool {
+    matches!(error, ConfigError::Unreadable { cause, .. } if is_absent(cause))
+}
+
 impl Context {
-    /// Reads the configuration.
-    pub(crate) fn new(global: Global, progress: Arc<Progress>) -> Result<Self> {
-        let config = Config::discover(global.config.as_deref())?.unwrap_or_default();
+    /// Reads the configuration. `given` is the archive that the command line names.
+    pub(crate) fn new(
+        global: Global,
+        given: Option<String>,
+        needs: Needs,
+        progress: Arc<Progress>,
+    ) -> Result<Self> {
+        let out = Output::new(global.json, global.quiet, global.verbose, given);
+        let config = match needs {
+            Needs::Nothing => Config::default(),
+            _ => match Config::discover(global.config.as_deref()) {
+                Ok(config) => config.unwrap_or_default(),
+                // Who needs their files back must not have to mend a configuration first.
+                Err(error) if needs == Needs::Archive && global.archive.is_some() && !is_missing(&error) => {
+                    let text = error.to_string();
+                    out.warn(&format!("the configuration is not used: {text}"));
+                    Config::default()
+                }
+                Err(error) => return Err(error.into()),
+            },
+        };
         let archive = global.archive.or_else(|| config.archive.clone());
-        let out = Output::new(global.json, global.quiet, global.verbose);
         let memory = Memory { bytes: global.memory };
         Ok(Self {
             config,
@@ -81,6 +116,7 @@ impl Context {
             Access::Mapped => store,
             Access::Positioned => store.unmapped(),
         };
+        look_for_config(folder)?;
         let archive = Archive::open_with(Arc::new(store), self.memory)?;
         if !archive.damage().is_empty() {
             self.worsen(Outcome::Damage);
@@ -88,8 +124,10 @@ impl Context {
                 for error in archive.damage() {
                     self.out.warn(&chain(error));
                 }
-                self.out
-                    .warn("snapshots may be missing from this archive; see what is lost: restante verify");
+                let verify = self.out.command("verify");
+                self.out.warn(&format!(
+                    "snapshots may be missing from this archive; see what is lost: {verify}"
+                ));
             }
         }
         Ok(archive)
@@ -101,13 +139,13 @@ impl Context {
     }
 
     /// The snapshot, and what in it, that a text names.
-    pub(crate) fn find<'a>(&self, archive: &'a Archive, text: &str) -> Result<(&'a Listed, Located)> {
-        let named = select::parse(text, &Zoned::now())?;
+    pub(crate) fn find<'a>(&self, archive: &'a Archive, text: &OsStr) -> Result<(&'a Listed, Located)> {
+        let named = select::parse_os(text, &Zoned::now())?;
         if let Some(connector) = &named.snapshot.connector {
             check_connector(archive, connector)?;
         }
-        let listed = archive.catalog().resolve(&named.snapshot)?;
-        let located = archive.locate(listed, &named.path)?;
+        let listed = find::snapshot(archive, &named.snapshot)?;
+        let located = find::path(archive, listed, &named.path)?;
         Ok((listed, located))
     }
 
@@ -122,9 +160,26 @@ impl Context {
     }
 }
 
+/// Fails where a folder is there that holds something and no archive.
+fn look_for_config(folder: &Path) -> Result<()> {
+    let Ok(mut entries) = std::fs::read_dir(folder) else {
+        return Ok(());
+    };
+    let has = |name: &str| folder.join(name).symlink_metadata().is_ok();
+    // With segments and without a config it is an archive, and a damaged one.
+    if has("config") || has("segments") || entries.next().is_none() {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{} is not an archive: it has no file `config`",
+        folder.display()
+    ))
+    .hint("name the folder that holds the files config and segments"))
+}
+
 fn bad_time(option: &str, text: &str) -> Failure {
     Failure::usage(format!("{option}: {text:?} is not a time"))
-        .hint("write it as 2026-11-22T08:00:00Z, \"2026-11-22 08:00\", 08:42 or \"3h ago\"")
+        .hint("write it as 2026-11-22T08:00:00Z, \"2026-11-22 08:00\", 2026-11-22, 08:42 or \"3h ago\"")
 }
 
 /// Fails if no snapshot is of this connector, and suggests one that there is.

@@ -6,6 +6,7 @@ use std::io;
 use restante_format::error::Error;
 
 use crate::profile::{ConfigError, ResolveError};
+use crate::show::quoted;
 use crate::suggest::nearest;
 
 /// The result of a command.
@@ -55,6 +56,17 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// What to do, a line each.
     pub(crate) hints: Vec<String>,
+    /// What kind of end it is.
+    kind: Kind,
+}
+
+/// Whether there is anything to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// An error.
+    Error,
+    /// Standard output was closed by its reader: nobody listens any more.
+    ClosedPipe,
 }
 
 impl Failure {
@@ -64,6 +76,7 @@ impl Failure {
             code: FAILED,
             message: message.into(),
             hints: Vec::new(),
+            kind: Kind::Error,
         }
     }
 
@@ -81,6 +94,26 @@ impl Failure {
         self
     }
 
+    /// With other advice.
+    pub(crate) fn advise(self, hints: Vec<String>) -> Self {
+        Self { hints, ..self }
+    }
+
+    /// With the archive in the commands that it suggests, where the user named it on the command line.
+    pub(crate) fn for_archive(mut self, archive: Option<&str>) -> Self {
+        if let Some(archive) = archive {
+            let with = format!(": restante -a {} ", quoted(archive));
+            for hint in self
+                .hints
+                .iter_mut()
+                .filter(|hint| !hint.contains("restante -a "))
+            {
+                *hint = hint.replace(": restante ", &with);
+            }
+        }
+        self
+    }
+
     /// As it is printed, without a newline at the end.
     pub(crate) fn report(&self) -> String {
         let mut text = format!("error: {}", self.message);
@@ -92,19 +125,23 @@ impl Failure {
 
     /// Whether standard output was closed by its reader, as `head` does.
     pub(crate) fn is_closed_pipe(&self) -> bool {
-        self.message == CLOSED_PIPE
+        self.kind == Kind::ClosedPipe
     }
 
     /// Standard output could not be written.
     pub(crate) fn output(error: &io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::new(CLOSED_PIPE),
+            io::ErrorKind::BrokenPipe => Self {
+                kind: Kind::ClosedPipe,
+                ..Self::new("standard output was closed")
+            },
             _ => Self::new(format!("cannot write to standard output: {error}")),
         }
     }
 }
 
-const CLOSED_PIPE: &str = "standard output was closed";
+/// What to do where the archive has lost its configuration.
+const CONFIG_FROM_COPY: &str = "put the file `config` back from a copy: the segments are not affected";
 
 /// The error's text with all its causes.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
@@ -122,15 +159,21 @@ impl From<Error> for Failure {
         let failure = Self::new(chain(&error));
         match &error {
             Error::NoArchive { location } => failure
-                .hint(format!("make one: restante -a {location} init"))
+                .hint(format!("make one: restante -a {} init", quoted(location)))
                 .hint("or name another with -a, RESTANTE_ARCHIVE or the configuration file"),
             Error::NotAnArchive { .. } => {
                 failure.hint("name the folder that holds the files config and segments")
             }
-            Error::ArchiveExists { location } => {
-                failure.hint(format!("use it as it is: restante -a {location} snapshot PATH"))
-            }
+            Error::ArchiveExists { location } => failure.hint(format!(
+                "use it as it is: restante -a {} snapshot PATH",
+                quoted(location)
+            )),
             Error::Newer { .. } => failure.hint("install the newest version of restante"),
+            Error::Damaged(damage) if damage.file == "config" => Self {
+                code: DAMAGE,
+                ..failure
+            }
+            .hint(CONFIG_FROM_COPY),
             Error::Damaged(_) | Error::Missing { .. } | Error::Invalid { .. } => Self {
                 code: DAMAGE,
                 ..failure
@@ -158,7 +201,8 @@ impl From<Error> for Failure {
             Error::Interrupted => Self {
                 code: INTERRUPTED,
                 ..failure
-            },
+            }
+            .hint("every finished snapshot is intact; what was stored is used again next time"),
             Error::Io {
                 op: "read", source, ..
             } if source.kind() == io::ErrorKind::NotFound => failure.hint("check the spelling of the path"),
@@ -180,6 +224,7 @@ fn from_report(report: &str, code: u8) -> Failure {
         code,
         message,
         hints: lines.map(str::to_owned).collect(),
+        kind: Kind::Error,
     }
 }
 

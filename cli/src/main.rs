@@ -6,6 +6,7 @@ mod command;
 mod config;
 mod context;
 mod failure;
+mod find;
 mod profile;
 mod select;
 mod show;
@@ -19,21 +20,43 @@ use clap::Parser;
 use restante_format::progress::Progress;
 
 use crate::args::{Cli, Command};
-use crate::context::Context;
+use crate::context::{Context, Needs};
 use crate::failure::{Failure, Outcome, Result};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    // An empty variable names nothing.
+    cli.global.archive = cli.global.archive.filter(|archive| !archive.is_empty());
     restante_format::source::raise_open_files();
     let progress = Arc::new(Progress::default());
+    let archive = given_archive(&cli.global);
     match stop_on_signal(&progress).and_then(|()| run(cli, progress)) {
         Ok(outcome) => outcome.code().into(),
         // `head` has seen enough.
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{}", failure.report());
-            failure.code.into()
+            let code = failure.code;
+            show::report(&failure.for_archive(archive.as_deref()));
+            code.into()
         }
+    }
+}
+
+/// The archive that the command line names, as opposed to the environment or the configuration.
+fn given_archive(global: &args::Global) -> Option<String> {
+    let of_environment = std::env::var("RESTANTE_ARCHIVE").ok();
+    global
+        .archive
+        .clone()
+        .filter(|given| of_environment.as_ref() != Some(given))
+}
+
+/// How much a command needs of the configuration.
+fn needs(command: &Command) -> Needs {
+    match command {
+        Command::Completions(_) | Command::Man(_) => Needs::Nothing,
+        Command::Snapshot(_) | Command::Connectors(_) => Needs::Profiles,
+        _ => Needs::Archive,
     }
 }
 
@@ -54,7 +77,8 @@ fn run(cli: Cli, progress: Arc<Progress>) -> Result<Outcome> {
         pool.build_global()
             .map_err(|error| Failure::new(format!("cannot start {threads} threads: {error}")))?;
     }
-    let mut context = Context::new(cli.global, progress)?;
+    let given = given_archive(&cli.global);
+    let mut context = Context::new(cli.global, given, needs(&cli.command), progress)?;
     let cx = &mut context;
     match cli.command {
         Command::Init(args) => command::init::run(cx, &args),

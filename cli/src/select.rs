@@ -1,11 +1,15 @@
 //! How people name snapshots and paths in them: `CONNECTOR@WHICH:PATH`.
 
+use std::ffi::OsStr;
+
 use jiff::civil::{Date, DateTime, Time};
 use jiff::{Span, ToSpan, Zoned};
 use restante_format::catalog::{Selector, Which};
-use restante_format::model::Timestamp;
+use restante_format::model::{Timestamp, display_bytes};
+use restante_format::names::from_os;
 
 use crate::failure::{Failure, Result};
+use crate::suggest::nearest;
 
 /// A snapshot, and a path in it (empty for all of it).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +18,24 @@ pub(crate) struct Named {
     pub(crate) snapshot: Selector,
     /// The path inside.
     pub(crate) path: Vec<u8>,
+}
+
+/// Reads a name whose path may be any bytes.
+pub(crate) fn parse_os(text: &OsStr, now: &Zoned) -> Result<Named> {
+    let bytes = from_os(text);
+    let text_len = match std::str::from_utf8(&bytes) {
+        Ok(text) => return parse(text, now),
+        Err(error) => error.valid_up_to(),
+    };
+    // Only a path can be no text, and it comes last.
+    let (text, rest) = bytes.split_at(text_len);
+    let mut named = parse(&String::from_utf8_lossy(text), now)?;
+    if named.path.is_empty() && !text.ends_with(b":") {
+        let shown = display_bytes(&bytes);
+        return Err(Failure::usage(format!("{shown} is not the name of a snapshot")));
+    }
+    named.path.extend_from_slice(rest);
+    Ok(named)
 }
 
 /// Reads a name. `now` is what times of the day and `3h ago` refer to.
@@ -46,8 +68,17 @@ pub(crate) fn parse(text: &str, now: &Zoned) -> Result<Named> {
             });
         }
     }
-    Err(Failure::usage(format!("{text:?} is not the name of a snapshot")).hint(
-        "name it by latest, latest~2, 4 or more digits of its id, or a time: 2026-11-22T08:00:00Z, \"2026-11-22 08:00\", 08:42, \"3h ago\"",
+    let failure = Failure::usage(format!("{text:?} is not the name of a snapshot"));
+    let word = rest.split([':', '~']).next().unwrap_or_default();
+    let failure = match nearest(word, &["latest"]) {
+        Some(near) => {
+            let wanted = text.replacen(word, near, 1);
+            failure.hint(format!("did you mean {wanted:?}?"))
+        }
+        None => failure,
+    };
+    Err(failure.hint(
+        "name it by latest, latest~2, 4 or more digits of its id, or a time: 2026-11-22T08:00:00Z, \"2026-11-22 08:00\", 2026-11-22, 08:42, \"3h ago\"",
     ))
 }
 
@@ -67,80 +98,96 @@ fn parse_which(text: &str, now: &Zoned) -> Option<Which> {
 
 /// The last moment of the day, minute, second or instant that a text names.
 pub(crate) fn parse_time(text: &str, now: &Zoned) -> Option<Timestamp> {
-    let text = text.trim();
+    let (start, length) = read_time(text.trim(), now)?;
+    let end = start
+        .checked_add(length)
+        .and_then(|end| end.checked_sub(1.nanosecond()));
+    // Where nothing comes after it, and for an instant, it is its own end.
+    Some(timestamp(end.unwrap_or(start.clone()).max(start).timestamp()))
+}
+
+/// The first moment of what a text names, for `--time` and `--since`.
+pub(crate) fn parse_instant(text: &str, now: &Zoned) -> Option<Timestamp> {
+    read_time(text.trim(), now).map(|(start, _)| timestamp(start.timestamp()))
+}
+
+/// When what a text names begins, and how long it lasts: nothing at all for an instant.
+fn read_time(text: &str, now: &Zoned) -> Option<(Zoned, Span)> {
+    let unit = if text.contains('.') {
+        Span::new()
+    } else {
+        1.second()
+    };
     if let Ok(instant) = text.parse::<jiff::Timestamp>() {
-        return Some(last_of(instant, has_fraction(text), 1.second()));
+        return Some((instant.to_zoned(now.time_zone().clone()), unit));
     }
     if text == "now" {
-        return Some(timestamp(now.timestamp()));
+        return Some((now.clone(), Span::new()));
     }
     if text.ends_with("ago") {
         let span: Span = text.parse().ok()?;
-        return Some(timestamp(now.checked_add(span).ok()?.timestamp()));
+        return Some((now.checked_add(span).ok()?, Span::new()));
     }
-    let colons = text.matches(':').count();
-    let unit = if colons == 1 { 1.minute() } else { 1.second() };
-    let local = |time: DateTime| Some(time.to_zoned(now.time_zone().clone()).ok()?.timestamp());
-    if colons == 0 {
+    let unit = match text.matches(':').count() {
+        0 => 1.hour(),
+        1 => 1.minute(),
+        _ => unit,
+    };
+    let local = |time: DateTime| time.to_zoned(now.time_zone().clone()).ok();
+    // jiff reads a time of the day, and a day, out of a whole date with a time and drops the rest: what has
+    // a date is never given to it as a time, and the other way round.
+    if is_time_of_day(text) {
+        let padded = if text.find(':') == Some(1) {
+            format!("0{text}")
+        } else {
+            text.to_owned()
+        };
+        let time: Time = padded.parse().ok()?;
+        let today = local(now.date().to_datetime(time))?;
+        // Nobody names a time that is still to come.
+        return Some(if today > *now {
+            (local(now.date().yesterday().ok()?.to_datetime(time))?, unit)
+        } else {
+            (today, unit)
+        });
+    }
+    if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
         let day: Date = text.parse().ok()?;
-        return Some(last_of(local(day.at(0, 0, 0, 0))?, false, 24.hours()));
+        return Some((day.to_zoned(now.time_zone().clone()).ok()?, 1.day()));
     }
-    if let Ok(time) = text.parse::<Time>() {
-        return Some(last_of(
-            local(now.date().to_datetime(time))?,
-            has_fraction(text),
-            unit,
-        ));
+    let is_dated = text.as_bytes().iter().filter(|b| **b == b'-').count() >= 2;
+    if !is_dated {
+        return None;
     }
     let time: DateTime = text.parse().ok()?;
-    Some(last_of(local(time)?, has_fraction(text), unit))
+    Some((local(time)?, unit))
 }
 
-fn has_fraction(text: &str) -> bool {
-    text.contains('.')
+/// Whether a text has the shape `8:42`, `08:42`, `08:42:10` or `08:42:10.5`.
+fn is_time_of_day(text: &str) -> bool {
+    let mut parts = text.split(':');
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let hours = parts.next().unwrap_or_default();
+    let Some(minutes) = parts.next() else { return false };
+    let seconds = parts.next().is_none_or(|part| match part.split_once('.') {
+        Some((whole, fraction)) => whole.len() == 2 && digits(whole) && digits(fraction),
+        None => part.len() == 2 && digits(part),
+    });
+    digits(hours)
+        && hours.len() <= 2
+        && digits(minutes)
+        && minutes.len() == 2
+        && seconds
+        && parts.next().is_none()
 }
 
-fn last_of(start: jiff::Timestamp, exact: bool, unit: Span) -> Timestamp {
-    let end = if exact {
-        None
-    } else {
-        start
-            .checked_add(unit)
-            .and_then(|end| end.checked_sub(1.nanosecond()))
-            .ok()
-    };
-    timestamp(end.unwrap_or(start))
-}
-
-fn timestamp(time: jiff::Timestamp) -> Timestamp {
+/// A moment as the format has it.
+pub(crate) fn timestamp(time: jiff::Timestamp) -> Timestamp {
     let nanos = time.as_nanosecond();
     Timestamp {
         secs: nanos.div_euclid(1_000_000_000) as i64,
         nanos: nanos.rem_euclid(1_000_000_000) as u32,
     }
-}
-
-/// The instant that a text names exactly, for `--time`.
-pub(crate) fn parse_instant(text: &str, now: &Zoned) -> Option<Timestamp> {
-    if let Ok(instant) = text.parse::<jiff::Timestamp>() {
-        return Some(timestamp(instant));
-    }
-    let end = parse_time(text, now)?;
-    let is_instant = text == "now" || text.ends_with("ago") || has_fraction(text);
-    // `parse_time` gives the end of the minute or second: its beginning is meant here.
-    let unit = match text.matches(':').count() {
-        0 => return is_instant.then_some(end),
-        1 => 60,
-        _ => 1,
-    };
-    Some(if is_instant {
-        end
-    } else {
-        Timestamp {
-            secs: end.secs + 1 - unit,
-            nanos: 0,
-        }
-    })
 }
 
 #[cfg(test)]
@@ -190,6 +237,17 @@ mod tests {
         assert_eq!(at("1 day 2 hours ago"), utc("2026-11-21T07:00:00Z"));
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn paths_may_be_any_bytes() {
+        use std::os::unix::ffi::OsStrExt;
+        let named = parse_os(OsStr::from_bytes(b"c@latest:a\xff/b"), &now()).expect("a name");
+        assert_eq!(named.path, b"a\xff/b");
+        let named = parse_os(OsStr::from_bytes(b"latest:\xff"), &now()).expect("a name");
+        assert_eq!(named.path, b"\xff");
+        assert!(parse_os(OsStr::from_bytes(b"latest\xff"), &now()).is_err());
+    }
+
     #[test]
     fn paths_may_follow_times_and_hold_anything() {
         let named = parse("c@2026-11-22 08:00:a:b@c/d", &now()).expect("a name");
@@ -227,6 +285,31 @@ mod tests {
         assert_eq!(instant("2026-11-22 08:00"), Some(utc("2026-11-22T07:00:00Z")));
         assert_eq!(instant("2026-11-22 08:00:05"), Some(utc("2026-11-22T07:00:05Z")));
         assert_eq!(instant("1h ago"), Some(utc("2026-11-22T08:00:00Z")));
+        assert_eq!(instant("2030-01-01"), Some(utc("2029-12-31T23:00:00Z")));
+        assert_eq!(instant("2020-01-01"), Some(utc("2019-12-31T23:00:00Z")));
         assert_eq!(instant("soon"), None);
+    }
+
+    #[test]
+    fn a_date_is_never_dropped() {
+        assert_eq!(at("1999-05-05 10:30"), utc("1999-05-05T08:30:59Z"));
+        assert_eq!(at("1999-05-05T10:30"), utc("1999-05-05T08:30:59Z"));
+        assert_eq!(at("1999-05-05 10:30:15"), utc("1999-05-05T08:30:15Z"));
+        assert_eq!(at("1999-05-05T10"), utc("1999-05-05T08:59:59Z"));
+    }
+
+    #[test]
+    fn a_time_of_the_day_is_the_last_one_that_was() {
+        assert_eq!(at("10:00"), utc("2026-11-22T09:00:59Z"));
+        assert_eq!(at("10:01"), utc("2026-11-21T09:01:59Z"));
+        assert_eq!(at("8:42"), utc("2026-11-22T07:42:59Z"));
+        assert_eq!(at("23:59:30"), utc("2026-11-21T22:59:30Z"));
+    }
+
+    #[test]
+    fn days_are_as_long_as_the_clocks_make_them() {
+        // 25 hours and 23 hours.
+        assert_eq!(at("2026-10-25"), utc("2026-10-25T22:59:59Z"));
+        assert_eq!(at("2026-03-29"), utc("2026-03-29T21:59:59Z"));
     }
 }

@@ -5,8 +5,12 @@
 //! - [`adversarial`] lays down what a file system permits and a backup program forgets.
 //! - [`compare`] tells in what two trees differ. It shares no code with Restante, so that both would have to be
 //!   wrong in the same way for a bad restore to pass.
+//! - [`archives`] makes, fills, reads and restores archives, [`forge`] makes such as no writer would make, [`tearing`]
+//!   is a store that dies in the middle of a write, [`damaged`] judges what damage costs, and [`counting`] holds
+//!   bounds of memory and time.
 //!
-//! The last two need Linux; the first is plain `std`. The program `workload` offers all three on the command line.
+//! All but the first need Linux; that is plain `std`. The program `workload` offers the first three on the command
+//! line.
 //!
 //! ```
 //! # fn main() -> std::io::Result<()> {
@@ -25,10 +29,22 @@
 #[cfg(target_os = "linux")]
 pub mod adversarial;
 #[cfg(target_os = "linux")]
+pub mod archives;
+#[cfg(target_os = "linux")]
 pub mod compare;
 #[cfg(target_os = "linux")]
+pub mod counting;
+#[cfg(target_os = "linux")]
+pub mod damaged;
+#[cfg(target_os = "linux")]
 mod descent;
+#[cfg(target_os = "linux")]
+pub mod forge;
+pub mod fuzzing;
 pub mod prng;
+#[cfg(target_os = "linux")]
+pub mod tearing;
+pub mod vectors;
 pub mod workload;
 
 #[cfg(target_os = "linux")]

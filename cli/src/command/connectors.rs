@@ -24,7 +24,7 @@ pub(crate) fn run(cx: &mut Context, args: &Connectors) -> Result<()> {
         let profile = profiles.get(name)?;
         return match cx.out.json {
             true => cx.out.json_line(&ConnectorInfo::new(profile)),
-            false => cx.out.line(describe(profile).trim_end()),
+            false => cx.out.line(describe(profile, &cx.config).trim_end()),
         };
     }
     let configured: Vec<&str> = profiles

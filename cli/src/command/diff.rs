@@ -1,5 +1,7 @@
 //! `diff`: what differs between two snapshots.
 
+use std::ffi::OsStr;
+
 use restante_format::archive::{Change, Changed, Located, diff};
 use restante_format::error::Error;
 use restante_format::id::Id;
@@ -9,7 +11,7 @@ use serde::Serialize;
 use crate::args::Diff;
 use crate::context::{Access, Context};
 use crate::failure::{Failure, Result};
-use crate::show::{count, json_path};
+use crate::show::{count, json_path, path_bytes};
 
 /// How many paths differ in each way.
 #[derive(Default)]
@@ -23,6 +25,8 @@ struct Totals {
 #[derive(Serialize)]
 struct Document<'a> {
     path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<String>,
     change: &'a str,
     r#type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,7 +73,7 @@ pub(crate) fn run(cx: &mut Context, args: &Diff) -> Result<()> {
     Ok(())
 }
 
-fn tree(located: Located, text: &str) -> Result<Id> {
+fn tree(located: Located, text: &OsStr) -> Result<Id> {
     match located {
         Located::Root(tree) => Ok(tree),
         Located::Entry(path, entry) => match entry.node {
@@ -104,6 +108,7 @@ fn print(cx: &mut Context, changed: &Changed, totals: &mut Totals) -> Result<()>
     if cx.out.json {
         return cx.out.json_line(&Document {
             path: json_path(&changed.path),
+            path_bytes: path_bytes(&changed.path),
             change: word,
             r#type: entry.node.type_name(),
             size_before: before.and_then(size),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::args::Ls;
 use crate::context::{Access, Context};
 use crate::failure::{Failure, Outcome, Result, chain};
-use crate::show::{json_path, local_time, rfc3339, size};
+use crate::show::{json_path, local_time, path_bytes, rfc3339, size};
 
 /// Lists a snapshot or a part of it. What is damaged is told, and the rest goes on.
 pub(crate) fn run(cx: &mut Context, args: &Ls) -> Result<()> {
@@ -42,7 +42,7 @@ fn complain(cx: &mut Context, error: &Error) -> Result<()> {
     }
     cx.worsen(Outcome::Damage);
     cx.out.flush()?;
-    eprintln!("error: {}", chain(error));
+    cx.out.error(Failure::new(chain(error)));
     Ok(())
 }
 
@@ -125,6 +125,8 @@ fn owner(entry: &Entry) -> String {
 #[derive(Serialize)]
 struct Document {
     path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<String>,
     r#type: &'static str,
     size: u64,
     mode: String,
@@ -144,6 +146,7 @@ impl Document {
         };
         Self {
             path: json_path(path),
+            path_bytes: path_bytes(path),
             r#type: entry.node.type_name(),
             size: entry.node.size(),
             mode: format!("{:04o}", entry.meta.mode),

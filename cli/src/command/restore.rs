@@ -10,10 +10,7 @@ use serde::Serialize;
 use crate::args::{Overwrite, Restore};
 use crate::context::{Access, Context};
 use crate::failure::{Failure, Outcome, Result, chain};
-use crate::show::{count, duration, json_path, local_time, plural, size, with_progress};
-
-/// How many paths a message names.
-const NAMED: usize = 20;
+use crate::show::{count, duration, json_path, local_time, plural, quoted, size, with_progress};
 
 #[derive(Serialize)]
 struct Document {
@@ -102,7 +99,7 @@ pub(crate) fn run(cx: &mut Context, args: &Restore) -> Result<()> {
         );
         let (size, to, id) = (size(report.bytes), args.to.display(), listed.id.short());
         cx.out.line(&format!(
-            "{done} {files} and {dirs}, {size}, from {id} to {to} in {}{kept}",
+            "{done} {files} and {dirs}, {size}, from {id} ({taken}) to {to} in {}{kept}",
             duration(seconds)
         ))?;
         cx.out.flush()?;
@@ -160,8 +157,9 @@ fn refuse_torn(archive: &Archive, listed: &Listed, inside: &[u8], args: &Restore
             .map(|name| format!("{name}@"))
             .unwrap_or_default();
         failure = failure.hint(format!(
-            "the last whole one is {id} ({time}): restante restore {connector}{id}{path} --to {}",
-            args.to.display()
+            "the last whole one is {id} ({time}): restante restore {} --to {}",
+            quoted(&format!("{connector}{id}{path}")),
+            quoted(&args.to.to_string_lossy())
         ));
     }
     Err(failure.hint("to restore the torn file all the same, add --allow-torn"))
@@ -171,11 +169,10 @@ fn refuse_torn(archive: &Archive, listed: &Listed, inside: &[u8], args: &Restore
 fn tell_gaps(cx: &mut Context, listed: &Listed, inside: &[u8], report: &RestoreReport) {
     if report.failed > 0 {
         cx.worsen(Outcome::Incomplete);
-        eprintln!(
-            "error: {} could not be restored:",
-            plural(report.failed, "path", "paths")
-        );
-        name_some(
+        let what = plural(report.failed, "path", "paths");
+        cx.out
+            .error(Failure::new(format!("{what} could not be restored:")));
+        cx.out.name_some(
             report
                 .failures
                 .iter()
@@ -185,7 +182,9 @@ fn tell_gaps(cx: &mut Context, listed: &Listed, inside: &[u8], report: &RestoreR
     }
     if report.failures.iter().any(|(_, error)| error.is_damage()) {
         cx.worsen(Outcome::Damage);
-        eprintln!("  the archive is damaged: see what it costs: restante verify");
+        let verify = cx.out.command("verify");
+        cx.out
+            .warn(&format!("the archive is damaged: see what it costs: {verify}"));
     }
     if report.refused > 0 {
         cx.worsen(Outcome::Incomplete);
@@ -196,7 +195,7 @@ fn tell_gaps(cx: &mut Context, listed: &Listed, inside: &[u8], report: &RestoreR
         let line = |(path, what, error): &(Vec<u8>, &str, std::io::Error)| {
             format!("{}: {what}: {error}", display_bytes(path))
         };
-        name_some(report.refusals.iter().map(line), report.refused);
+        cx.out.name_some(report.refusals.iter().map(line), report.refused);
     }
     if report.unowned > 0 {
         let what = plural(report.unowned, "path", "paths");
@@ -211,7 +210,8 @@ fn tell_gaps(cx: &mut Context, listed: &Listed, inside: &[u8], report: &RestoreR
             "{} changed while being read for the snapshot:",
             plural(torn, "file", "files")
         ));
-        name_some(report.torn.iter().map(|path| display_bytes(path)), torn);
+        cx.out
+            .name_some(report.torn.iter().map(|path| display_bytes(path)), torn);
     }
     let missing: Vec<String> = listed
         .snapshot
@@ -227,15 +227,6 @@ fn tell_gaps(cx: &mut Context, listed: &Listed, inside: &[u8], report: &RestoreR
             "{} could not be read for the snapshot:",
             plural(total, "path", "paths")
         ));
-        name_some(missing.into_iter(), total);
-    }
-}
-
-fn name_some(lines: impl Iterator<Item = String>, total: u64) {
-    for line in lines.take(NAMED) {
-        eprintln!("  {line}");
-    }
-    if total > NAMED as u64 {
-        eprintln!("  and {} more", count(total - NAMED as u64));
+        cx.out.name_some(missing.into_iter(), total);
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use restante_format::archive::{Archive, Root, SnapshotRequest, Source, Taken};
-use restante_format::model::{Timestamp, display_bytes};
+use restante_format::model::display_bytes;
 use restante_format::names::from_os;
 use restante_format::source::{Filter, Patterns};
 use serde::Serialize;
@@ -14,11 +14,10 @@ use super::init;
 use crate::args::Snapshot;
 use crate::context::{Access, Context};
 use crate::failure::{Failure, Outcome, Result};
-use crate::profile::{Profiles, ResolvedConnector, ResolvedRoot};
+use crate::profile::{Profiles, ResolvedConnector, ResolvedRoot, check_pattern};
+use crate::select::timestamp;
 use crate::show::{count, duration, json_path, plural, rfc3339, size, with_progress};
-
-/// How many paths a warning names.
-const NAMED: usize = 20;
+use crate::suggest::nearest;
 
 /// Something to take a snapshot of.
 struct Job {
@@ -36,6 +35,9 @@ enum Input {
 
 /// Takes one snapshot, or one for each connector.
 pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
+    // A script that asks for one thing gets one document, and for any number of connectors an array, however many
+    // there happen to be.
+    let one = args.stdin.is_some() || !args.paths.is_empty() || args.connectors.len() == 1;
     let jobs = jobs(cx, args)?;
     let mut archive = open(cx, args)?;
     let width = jobs
@@ -43,7 +45,6 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
         .map(|job| job.title.chars().count())
         .max()
         .unwrap_or(0);
-    let several = jobs.len() > 1;
     let mut documents = Vec::new();
     for job in jobs {
         let title = job.title.clone();
@@ -51,8 +52,8 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
         let taken = match take(cx, args, &mut archive, job) {
             Ok(taken) => taken,
             // One connector that cannot be taken does not keep the others from being taken.
-            Err(failure) if several && failure.code == Outcome::Failed.code() => {
-                eprintln!("{}", failure.report());
+            Err(failure) if !one && failure.code == Outcome::Failed.code() => {
+                cx.out.error(failure);
                 cx.worsen(Outcome::Failed);
                 continue;
             }
@@ -68,9 +69,9 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
         cx.out.detail(&detail(&taken));
         warn_of_gaps(cx, &taken);
     }
-    match (cx.out.json, several, &documents[..]) {
+    match (cx.out.json, one, &documents[..]) {
         (false, ..) => Ok(()),
-        (true, false, [only]) => cx.out.json_line(only),
+        (true, true, [only]) => cx.out.json_line(only),
         (true, ..) => cx.out.json_line(&documents),
     }
 }
@@ -101,7 +102,7 @@ fn jobs(cx: &mut Context, args: &Snapshot) -> Result<Vec<Job>> {
         }]);
     }
     if !args.paths.is_empty() {
-        return Ok(vec![paths_job(args)?]);
+        return Ok(vec![paths_job(cx, args)?]);
     }
     let profiles = Profiles::load(&cx.config)?;
     let selection = profiles.select(&cx.config, &args.connectors)?;
@@ -109,7 +110,7 @@ fn jobs(cx: &mut Context, args: &Snapshot) -> Result<Vec<Job>> {
         cx.out.notice(&format!("{name} is left out: {why}"));
     }
     for (_, error) in selection.failed {
-        eprintln!("{}", Failure::from(error).report());
+        cx.out.error(error.into());
         cx.worsen(Outcome::Failed);
     }
     let user_excludes = excludes(args)?;
@@ -120,12 +121,20 @@ fn jobs(cx: &mut Context, args: &Snapshot) -> Result<Vec<Job>> {
         .collect()
 }
 
-fn paths_job(args: &Snapshot) -> Result<Job> {
-    let filter = filter(&Patterns::default(), &excludes(args)?)?;
+fn paths_job(cx: &mut Context, args: &Snapshot) -> Result<Job> {
+    let excludes = excludes(args)?;
     let mut roots = Vec::new();
     let mut paths = Vec::new();
+    let mut missing = Vec::new();
     for path in &args.paths {
-        let path = plain(path)?;
+        let path = match there(path) {
+            Ok(path) => path,
+            Err(failure) => {
+                missing.push(failure);
+                continue;
+            }
+        };
+        let filter = filter(&Patterns::default(), &excludes.of_root(&path)?)?;
         let name = match path.file_name() {
             Some(name) => from_os(name),
             // The root of the file system has no name of its own.
@@ -135,8 +144,18 @@ fn paths_job(args: &Snapshot) -> Result<Job> {
         roots.push(Root {
             place: vec![name],
             path,
-            filter: filter.clone(),
+            filter,
         });
+    }
+    for failure in missing {
+        // What is there is worth keeping; with nothing there, there is nothing to keep.
+        if roots.is_empty() {
+            return Err(failure);
+        }
+        let hints: String = failure.hints.iter().map(|hint| format!("\n  {hint}")).collect();
+        cx.out
+            .warn(&format!("{}: it is left out{hints}", failure.message));
+        cx.worsen(Outcome::Incomplete);
     }
     paths.sort();
     let title = match &roots[..] {
@@ -151,7 +170,42 @@ fn paths_job(args: &Snapshot) -> Result<Job> {
     })
 }
 
-fn connector_job(cx: &Context, connector: ResolvedConnector, user_excludes: &[Patterns]) -> Result<Job> {
+/// The path made plain, if it is there; else the error suggests the nearest name in its folder.
+fn there(path: &Path) -> Result<PathBuf> {
+    let plain = plain(path)?;
+    let Err(error) = fs::symlink_metadata(&plain) else {
+        return Ok(plain);
+    };
+    let is_absent = error.kind() == std::io::ErrorKind::NotFound;
+    let failure = Failure::from(restante_format::error::Error::io(
+        "read",
+        plain.display().to_string(),
+    )(error));
+    let name = plain.file_name().unwrap_or_default().to_string_lossy();
+    let names: Vec<String> = match plain.parent().map(fs::read_dir) {
+        Some(Ok(entries)) if is_absent => entries
+            .flatten()
+            .take(10_000)
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect(),
+        _ => Vec::new(),
+    };
+    Err(match nearest(&name, &names) {
+        Some(near) => {
+            let near = plain.with_file_name(near);
+            failure.advise(vec![format!("did you mean {}?", near.display())])
+        }
+        None => failure,
+    })
+}
+
+fn connector_job(cx: &Context, connector: ResolvedConnector, user_excludes: &Excludes) -> Result<Job> {
+    for warning in &connector.warnings {
+        cx.out.warn(&format!("{}: {warning}", connector.name));
+    }
+    for notice in &connector.notices {
+        cx.out.notice(&format!("{}: {notice}", connector.name));
+    }
     for skipped in &connector.skipped {
         cx.out.detail(&format!("{}: {skipped}", connector.name));
     }
@@ -174,7 +228,7 @@ fn connector_job(cx: &Context, connector: ResolvedConnector, user_excludes: &[Pa
             globs: globs.clone(),
             ignore_case: *case_insensitive,
         };
-        let all_excludes = [&[patterns(exclude)], user_excludes].concat();
+        let all_excludes = [vec![patterns(exclude)], user_excludes.of_root(path)?].concat();
         // A root that is one file was asked for by its name.
         let include = if *is_file {
             Patterns::default()
@@ -199,29 +253,100 @@ fn connector_job(cx: &Context, connector: ResolvedConnector, user_excludes: &[Pa
 }
 
 fn filter(include: &Patterns, exclude: &[Patterns]) -> Result<Filter> {
-    Filter::new(include, exclude).map_err(|error| Failure::usage(crate::failure::chain(&error)))
+    // Each was checked where it was read.
+    Filter::new(include, exclude)
+        .map_err(|error| Failure::usage(format!("not a pattern: {}", error.source.kind())))
 }
 
-fn excludes(args: &Snapshot) -> Result<Vec<Patterns>> {
-    let mut globs = args.excludes.clone();
-    for file in &args.exclude_files {
-        let text = fs::read_to_string(file)
-            .map_err(|error| Failure::new(format!("cannot read {}: {error}", file.display())))?;
-        let lines = text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'));
-        globs.extend(lines.map(str::to_owned));
+/// A pattern of the command line.
+struct Exclude {
+    pattern: String,
+    /// The option, or the line of a file, that it stands in.
+    origin: String,
+    ignore_case: bool,
+}
+
+/// All patterns of the command line.
+struct Excludes(Vec<Exclude>);
+
+impl Excludes {
+    /// The patterns that apply to a root. One that begins with the root's own path stands for what is below it.
+    fn of_root(&self, root: &Path) -> Result<Vec<Patterns>> {
+        let root = root.to_string_lossy();
+        let root = root.trim_end_matches('/');
+        let (mut exact, mut any_case) = (Vec::new(), Vec::new());
+        for exclude in &self.0 {
+            let below = exclude
+                .pattern
+                .strip_prefix(root)
+                .filter(|rest| !root.is_empty() && (rest.is_empty() || rest.starts_with('/')));
+            let glob = below.unwrap_or(&exclude.pattern);
+            if glob.trim_matches('/').is_empty() {
+                return Err(Failure::usage(format!(
+                    "{}: {:?} leaves out all of {root}",
+                    exclude.origin, exclude.pattern
+                ))
+                .hint("leave that path away, or write a pattern for what lies below it"));
+            }
+            let list = if exclude.ignore_case {
+                &mut any_case
+            } else {
+                &mut exact
+            };
+            list.push(glob.to_owned());
+        }
+        Ok(vec![
+            Patterns {
+                globs: exact,
+                ignore_case: false,
+            },
+            Patterns {
+                globs: any_case,
+                ignore_case: true,
+            },
+        ])
     }
-    let exact = Patterns {
-        globs,
-        ignore_case: false,
-    };
-    let any_case = Patterns {
-        globs: args.iexcludes.clone(),
-        ignore_case: true,
-    };
-    Ok(vec![exact, any_case])
+}
+
+fn excludes(args: &Snapshot) -> Result<Excludes> {
+    let mut all = Vec::new();
+    for (option, patterns, ignore_case) in [
+        ("--exclude", &args.excludes, false),
+        ("--iexclude", &args.iexcludes, true),
+    ] {
+        for pattern in patterns {
+            all.push(checked(pattern, option.to_owned(), ignore_case)?);
+        }
+    }
+    for file in &args.exclude_files {
+        let name = file.display();
+        let text =
+            fs::read_to_string(file).map_err(|error| Failure::new(format!("cannot read {name}: {error}")))?;
+        let text = text.trim_start_matches('\u{feff}');
+        for (number, line) in text.lines().map(str::trim).enumerate() {
+            if !line.is_empty() && !line.starts_with('#') {
+                all.push(checked(line, format!("{name}: line {}", number + 1), false)?);
+            }
+        }
+    }
+    Ok(Excludes(all))
+}
+
+/// The pattern, if it is one that can match anything.
+fn checked(pattern: &str, origin: String, ignore_case: bool) -> Result<Exclude> {
+    let plain = pattern.strip_prefix("./").unwrap_or(pattern);
+    if let Err((why, hint)) = check_pattern(plain) {
+        let failure = Failure::usage(format!("{origin}: {pattern:?} {why}"));
+        return Err(match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        });
+    }
+    Ok(Exclude {
+        pattern: plain.to_owned(),
+        origin,
+        ignore_case,
+    })
 }
 
 /// The path without `.` and `..`, from the root of the file system on.
@@ -247,7 +372,7 @@ fn plain(path: &Path) -> Result<PathBuf> {
 fn take(cx: &mut Context, args: &Snapshot, archive: &mut Archive, job: Job) -> Result<Taken> {
     let time = match &args.time {
         Some(text) => cx.instant("--time", text)?,
-        None => now(),
+        None => timestamp(jiff::Timestamp::now()),
     };
     let request = SnapshotRequest {
         time,
@@ -276,14 +401,6 @@ fn take(cx: &mut Context, args: &Snapshot, archive: &mut Archive, job: Job) -> R
         }
     })?;
     Ok(taken)
-}
-
-fn now() -> Timestamp {
-    let now = jiff::Timestamp::now().as_nanosecond();
-    Timestamp {
-        secs: now.div_euclid(1_000_000_000) as i64,
-        nanos: now.rem_euclid(1_000_000_000) as u32,
-    }
 }
 
 fn host(cx: &Context, args: &Snapshot) -> String {
@@ -361,15 +478,13 @@ fn warn_of_gaps(cx: &mut Context, taken: &Taken) {
         let what = plural(torn, "file", "files");
         cx.out
             .warn(&format!("{what} changed while being read, and may be of no use:"));
-        name_some(snapshot.torn.iter().map(|path| display_bytes(path)), torn);
+        cx.out
+            .name_some(snapshot.torn.iter().map(|path| display_bytes(path)), torn);
     }
     if unreadable > 0 {
         let what = plural(unreadable, "path", "paths");
-        cx.out.warn(&format!(
-            "{what} could not be read, and {} not in the snapshot:",
-            if unreadable == 1 { "is" } else { "are" }
-        ));
-        name_some(
+        cx.out.warn(&format!("{what} could not be read whole:"));
+        cx.out.name_some(
             snapshot
                 .unreadable
                 .iter()
@@ -379,15 +494,6 @@ fn warn_of_gaps(cx: &mut Context, taken: &Taken) {
     }
     if torn + unreadable > 0 {
         cx.worsen(Outcome::Incomplete);
-    }
-}
-
-fn name_some(lines: impl Iterator<Item = String>, total: u64) {
-    for line in lines.take(NAMED) {
-        eprintln!("  {line}");
-    }
-    if total > NAMED as u64 {
-        eprintln!("  and {} more", count(total - NAMED as u64));
     }
 }
 

@@ -77,6 +77,8 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
             tick,
         });
     }
+    // A run stands where its last snapshot does.
+    rows.sort_by_key(|row| row.last.snapshot.time);
     let skipped = args.last.map_or(0, |last| rows.len().saturating_sub(last));
     let rows = &rows[skipped..];
     if cx.out.json {

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use restante_format::archive::{Damaged, VerifyLevel, VerifyReport};
+use restante_format::archive::{Archive, Damaged, VerifyLevel, VerifyReport};
+use restante_format::error::Error;
 use restante_format::model::display_bytes;
 use serde::Serialize;
 
@@ -64,10 +65,13 @@ pub(crate) fn run(cx: &mut Context, args: &Verify) -> Result<()> {
     }
     if cx.out.json {
         let total_bytes = archive.stats().stored_bytes;
+        // The config was read before the rest, and is a part of the total.
+        let config = cx.archive_folder()?.join("config");
+        let config_bytes = std::fs::metadata(config).map_or(0, |metadata| metadata.len());
         let fraction = if total_bytes == 0 {
             1.0
         } else {
-            report.bytes as f64 / total_bytes as f64
+            (report.bytes + config_bytes).min(total_bytes) as f64 / total_bytes as f64
         };
         let level = if args.quick { "quick" } else { "full" };
         return cx.out.json_line(&Document {
@@ -92,21 +96,81 @@ pub(crate) fn run(cx: &mut Context, args: &Verify) -> Result<()> {
         plural(report.snapshots, "snapshot", "snapshots"),
     );
     if report.damaged.is_empty() {
-        cx.out
-            .line(&format!("{verified}: all intact, {}", duration(elapsed)))?;
-        if args.quick {
-            cx.out
-                .notice("the contents of files were not read: restante verify");
-        }
-        return Ok(());
+        let all = if args.quick {
+            "all there; the contents of files were not read"
+        } else {
+            "all intact"
+        };
+        return cx.out.line(&format!("{verified}: {all}, {}", duration(elapsed)));
     }
-    let damages = plural(report.damaged.len() as u64, "damage", "damages");
-    cx.out
-        .line(&format!("{verified}: {damages} found, {}", duration(elapsed)))?;
+    let unread = if args.quick {
+        "; the contents of files were not read"
+    } else {
+        ""
+    };
+    cx.out.line(&format!(
+        "{verified}: {}{unread}, {}",
+        number_of(&report.damaged),
+        duration(elapsed)
+    ))?;
     for damaged in &report.damaged {
-        tell(cx, damaged)?;
+        tell(cx, damaged, is_lost_segment(&archive, damaged))?;
+    }
+    let has_lost_segment = report.damaged.iter().any(|d| is_lost_segment(&archive, d));
+    if has_lost_segment {
+        tell_missing_parents(cx, &archive)?;
     }
     tell_cost(cx, &report)
+}
+
+/// How much is damaged, in words.
+fn number_of(damaged: &[Damaged]) -> String {
+    let objects = damaged.iter().filter(|d| d.object.is_some()).count() as u64;
+    let others = damaged.len() as u64 - objects;
+    let mut parts = Vec::new();
+    if objects > 0 {
+        parts.push(plural(objects, "damaged object", "damaged objects"));
+    }
+    if others > 0 {
+        parts.push(plural(others, "other damaged place", "other damaged places"));
+    }
+    match objects {
+        0 => plural(others, "damaged place", "damaged places"),
+        _ => parts.join(" and "),
+    }
+}
+
+/// Whether a segment could not even be opened: then nobody knows what it held.
+fn is_lost_segment(archive: &Archive, damaged: &Damaged) -> bool {
+    let file = |error: &Error| match error {
+        Error::Damaged(damage) if damage.object.is_none() => Some(damage.file.clone()),
+        Error::Io { path, .. } => Some(path.clone()),
+        _ => None,
+    };
+    damaged.object.is_none()
+        && damaged.file.is_some()
+        && archive.damage().iter().any(|error| file(error) == damaged.file)
+}
+
+/// Names the snapshots that are known only because others followed them.
+fn tell_missing_parents(cx: &mut Context, archive: &Archive) -> Result<()> {
+    let catalog = archive.catalog();
+    let mut missing: Vec<_> = catalog
+        .all()
+        .iter()
+        .filter_map(|listed| listed.snapshot.parent)
+        .filter(|parent| catalog.get(parent).is_none())
+        .collect();
+    missing.sort_unstable();
+    missing.dedup();
+    for id in missing {
+        let line = format!(
+            "snapshot {} is missing: it is known only as another's parent",
+            id.short()
+        );
+        cx.out.line(&line)?;
+    }
+    Ok(())
 }
 
 fn document(damaged: &Damaged) -> DamagedDocument {
@@ -122,7 +186,7 @@ fn document(damaged: &Damaged) -> DamagedDocument {
     }
 }
 
-fn tell(cx: &mut Context, damaged: &Damaged) -> Result<()> {
+fn tell(cx: &mut Context, damaged: &Damaged, is_lost_segment: bool) -> Result<()> {
     let place = match (&damaged.file, damaged.offset) {
         (Some(file), Some(offset)) => format!("{file} at byte {}: ", count(offset)),
         (Some(file), None) => format!("{file}: "),
@@ -134,6 +198,9 @@ fn tell(cx: &mut Context, damaged: &Damaged) -> Result<()> {
         .unwrap_or_default();
     cx.out
         .line(&format!("damaged: {place}{object}{}", damaged.reason))?;
+    if is_lost_segment {
+        cx.out.line("  this segment may have held snapshots")?;
+    }
     if damaged.snapshots.is_empty() {
         return Ok(());
     }

@@ -36,6 +36,7 @@ mod tests;
 pub(crate) use error::{ConfigError, Hint, Location, ResolveError};
 pub(crate) use overrides::{CONNECTOR_KEYS, Override, absolute};
 pub(crate) use parse::{Draft, checked_key, parse_file, parse_section};
+pub(crate) use pattern::check as check_pattern;
 pub(crate) use resolve::{ResolvedConnector, ResolvedRoot};
 pub(crate) use set::Profiles;
 pub(crate) use show::{ConnectorInfo, describe};
@@ -98,6 +99,8 @@ pub(crate) struct Profile {
     pub(crate) statements: Vec<Statement>,
     /// Places that have to be named though no root lies there.
     pub(crate) needs: Vec<String>,
+    /// Patterns of names of which at least one should be found below the roots.
+    pub(crate) expect: Vec<String>,
     /// The services that write to the roots, in the order in which they are stopped.
     pub(crate) services: Vec<String>,
     /// Patterns of what is kept of every root; none means everything.

@@ -9,6 +9,7 @@
 //! include = ["*.tbl"]              # of every root; nothing here and in the root means everything
 //! exclude = ["*.tmp"]
 //! needs = ["groupwise-api"]        # places that have to be named though no root lies there
+//! expect = ["Notes.ini", "*.id"]   # names of which one should be found; a warning where none is
 //! services = ["MSExchangeCoCo"]    # in the order in which they are stopped
 //! statements = ["S3"]
 //!
@@ -55,7 +56,7 @@ use super::{Choice, Manual, Note, Origin, Profile, Root, Step, StepKind, When};
 use super::{ConfigError, Hint, Location};
 
 /// The keys of a profile.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "name",
     "title",
     "inherit",
@@ -64,6 +65,7 @@ const KEYS: [&str; 18] = [
     "include",
     "exclude",
     "needs",
+    "expect",
     "services",
     "statements",
     "root",
@@ -146,6 +148,7 @@ pub(crate) fn parse_section(section: &Section<'_>, name: &str, origin: Origin) -
         case_insensitive: case_insensitive.unwrap_or(cfg!(windows)),
         statements: section.statements("statements")?,
         needs: section.strings("needs")?,
+        expect: section.strings("expect")?,
         services: section.strings("services")?,
         include: section.patterns("include")?.unwrap_or_default(),
         exclude: section.patterns("exclude")?.unwrap_or_default(),

@@ -19,6 +19,10 @@ pub(crate) struct ResolvedConnector {
     pub(crate) roots: Vec<ResolvedRoot>,
     /// Optional roots that are not there, each with the reason in one line.
     pub(crate) skipped: Vec<String>,
+    /// What somebody asked for and is not there, each in one line.
+    pub(crate) warnings: Vec<String>,
+    /// What is not there and is not needed for a snapshot, each in one line.
+    pub(crate) notices: Vec<String>,
     /// How often a snapshot is due.
     pub(crate) every: Option<Duration>,
 }
@@ -43,7 +47,7 @@ pub(crate) struct ResolvedRoot {
 }
 
 /// A place of the built-in profiles: its key, what it is, and how its path may look.
-const PLACES: [(&str, &str, &str); 7] = [
+pub(super) const PLACES: [(&str, &str, &str); 7] = [
     (
         "exchsrvr",
         "the Exchsrvr directory of the Exchange server",
@@ -77,6 +81,9 @@ const PLACES: [(&str, &str, &str); 7] = [
     ),
 ];
 
+/// How many names are looked at in search of one that is expected.
+const SEARCHED: usize = 10_000;
+
 /// What the look for one root ended with.
 enum Found {
     Yes(ResolvedRoot),
@@ -92,13 +99,19 @@ impl Profile {
     /// cannot be read, or if nothing at all is there.
     pub(crate) fn resolve(&self, config: &Config) -> Result<ResolvedConnector, ResolveError> {
         let table = config.connectors.get(&self.name);
-        let (mut roots, mut skipped) = (Vec::new(), Vec::new());
+        let (mut roots, mut skipped, mut notices) = (Vec::new(), Vec::new(), Vec::new());
         for place in &self.needs {
             let path = config
                 .roots
                 .get(place)
                 .ok_or_else(|| self.place_unnamed(config, place))?;
-            self.look_at_place(config, place, &path.path)?;
+            // Nothing is taken from there: a restore needs it, and a snapshot does not wait for it.
+            if self.look_at_place(config, place, &path.path).is_err() {
+                notices.push(format!(
+                    "the place `{place}` is not there: {}; nothing is taken from it, but a restore needs it",
+                    path.path.display()
+                ));
+            }
         }
         for root in self
             .roots
@@ -124,13 +137,105 @@ impl Profile {
                 hint,
             });
         }
+        let mut warnings = self.options_without_roots(table, &roots);
+        if !self.expect.is_empty() && !self.finds_expected(&roots) {
+            warnings.push(self.nothing_expected(config));
+        }
         let every = table.and_then(|t| t.every).or(self.every);
         Ok(ResolvedConnector {
             name: self.name.clone(),
             roots,
             skipped,
+            warnings,
+            notices,
             every,
         })
+    }
+
+    /// Whether one of the names that the profile expects is there. Gives up, content, where a root is too large to be
+    /// searched before every snapshot.
+    fn finds_expected(&self, roots: &[ResolvedRoot]) -> bool {
+        let mut set = globset::GlobSetBuilder::new();
+        for pattern in &self.expect {
+            let mut glob = globset::GlobBuilder::new(pattern);
+            match glob.case_insensitive(self.case_insensitive).build() {
+                Ok(glob) => set.add(glob),
+                Err(_) => return true,
+            };
+        }
+        let Ok(set) = set.build() else { return true };
+        let is_expected = |path: &Path| path.file_name().is_some_and(|name| set.is_match(name));
+        let mut folders = std::collections::VecDeque::new();
+        for root in roots {
+            if root.is_file && is_expected(&root.path) {
+                return true;
+            }
+            folders.push_back(root.path.clone());
+        }
+        let mut left = SEARCHED;
+        while let Some(folder) = folders.pop_front() {
+            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+                if left == 0 {
+                    return true;
+                }
+                left -= 1;
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push_back(entry.path()),
+                    _ if is_expected(&entry.path()) => return true,
+                    _ => {}
+                }
+            }
+        }
+        false
+    }
+
+    /// The warning that what the profile expects is not there, and where else it could lie.
+    fn nothing_expected(&self, config: &Config) -> String {
+        let places = self.roots.iter().filter(|root| !root.required);
+        let unnamed: Vec<String> = places
+            .filter_map(|root| root.place.as_ref())
+            .filter(|place| !config.roots.contains_key(*place))
+            .map(|place| format!("`{place}`"))
+            .collect();
+        let mut text = format!("there is no {} in its roots", self.expect.join(" and no "));
+        if !unnamed.is_empty() {
+            text.push_str(&format!(
+                "; if they lie elsewhere, name where under [roots]: {}",
+                unnamed.join(", ")
+            ));
+        }
+        text
+    }
+
+    /// Options that somebody switched on for roots of which none is there.
+    fn options_without_roots(&self, table: Option<&Override>, found: &[ResolvedRoot]) -> Vec<String> {
+        let is_empty = |option: &str| {
+            let mut own = self
+                .roots
+                .iter()
+                .filter(|root| root.option.as_deref() == Some(option))
+                .peekable();
+            own.peek().is_some() && !own.any(|root| found.iter().any(|f| f.name == root.name))
+        };
+        let names = self.options.iter().map(|option| option.name.as_str());
+        names
+            .filter(|name| self.is_on(name, table) && is_empty(name))
+            .map(|name| {
+                let paths = self
+                    .roots
+                    .iter()
+                    .filter(|root| root.option.as_deref() == Some(name))
+                    .map(|root| match &root.place {
+                        Some(place) => format!("<{place}>/{}", root.path),
+                        None => root.path.clone(),
+                    });
+                let paths: Vec<String> = paths.collect();
+                format!(
+                    "`{name} = true` takes nothing: there is no {}",
+                    paths.join(" and no ")
+                )
+            })
+            .collect()
     }
 
     /// Whether an option is on.

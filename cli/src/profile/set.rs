@@ -256,6 +256,7 @@ fn complete(
     );
     profile.statements.splice(0..0, base.statements);
     profile.needs.splice(0..0, base.needs);
+    profile.expect.splice(0..0, base.expect);
     profile.services.splice(0..0, base.services);
     profile.include.splice(0..0, base.include);
     profile.exclude.splice(0..0, base.exclude);

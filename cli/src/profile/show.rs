@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use crate::config::Config;
+
+use super::resolve::PLACES;
 use super::{Manual, Note, Origin, Profile, Root, Statement, Step, StepKind, When, pattern};
 
 /// What `connectors show --json` prints: these fields, no others.
@@ -91,7 +94,7 @@ fn by_moment(profile: &Profile) -> Vec<&Manual> {
 const WIDTH: usize = 100;
 
 /// The profile as text for a terminal of 100 columns.
-pub(crate) fn describe(profile: &Profile) -> String {
+pub(crate) fn describe(profile: &Profile, config: &Config) -> String {
     let mut page = Page::default();
     page.line(&format!("{}  {}", profile.name, profile.title));
     let mut facts = vec![match profile.origin {
@@ -140,6 +143,23 @@ pub(crate) fn describe(profile: &Profile) -> String {
     }
     if !profile.include.is_empty() {
         page.item("of all of them only", &profile.include.join("  "));
+    }
+    let mut places: Vec<&str> = profile.places().collect();
+    places.sort_unstable();
+    places.dedup();
+    if !places.is_empty() {
+        page.heading("Places, which are keys of [roots] in restante.toml");
+        for place in places {
+            let lies = match config.roots.get(place) {
+                Some(named) => format!("here {}", named.path.display()),
+                None => "not named yet".to_owned(),
+            };
+            let text = match PLACES.iter().find(|(key, ..)| *key == place) {
+                Some((_, what, _)) => format!("{what}; {lies}"),
+                None => lies,
+            };
+            page.item(&format!("<{place}>"), &text);
+        }
     }
     page.heading("Leaves out");
     if profile.exclude.is_empty() && profile.roots.iter().all(|r| r.exclude.is_empty()) {
@@ -273,7 +293,11 @@ impl Page {
                         .or(step.place.as_deref())
                         .unwrap_or("every root")
                 )),
-                _ => {}
+                StepKind::SnapshotVolume => prefix.push_str("take a snapshot of the volume: "),
+                StepKind::Run => prefix.push_str("run: "),
+                StepKind::Restore => {}
+                StepKind::Check => prefix.push_str("check that "),
+                StepKind::Probe => prefix.push_str("try whether "),
             }
             self.note(&format!("{}.", number + 1), &prefix, &step.note);
         }

@@ -21,14 +21,8 @@ const RESERVED: [(&str, &str); 8] = [
         "checks after restoring come later: describe it as a step with kind = \"check\"",
     ),
     ("set", "consistency sets come later"),
-    (
-        "keep",
-        "give the retention to `restante forget` on the command line",
-    ),
-    (
-        "retention",
-        "give the retention to `restante forget` on the command line",
-    ),
+    ("keep", "leave it out: this version keeps every snapshot"),
+    ("retention", "leave it out: this version keeps every snapshot"),
     (
         "group",
         "groups of connectors come later: name several with --connector",

@@ -482,15 +482,48 @@ fn scripts_get_exactly_the_promised_fields() {
 #[test]
 fn descriptions_fit_a_hundred_columns() {
     for profile in Profiles::builtin().iter() {
-        let text = describe(profile);
+        let text = describe(profile, &Config::default());
         let long: Vec<&str> = text.lines().filter(|l| l.chars().count() > 100).collect();
         assert!(long.is_empty(), "{}: {long:#?}", profile.name);
         assert!(text.lines().all(|l| l == l.trim_end()), "{}", profile.name);
     }
-    let text = describe(Profiles::builtin().get("conn-tables").unwrap());
+    let text = describe(
+        Profiles::builtin().get("conn-tables").unwrap(),
+        &Config::default(),
+    );
     assert!(text.contains("  tables  <exchsrvr>/Conndata/Tables\n"), "{text}");
     assert!(
         text.contains("built in · every 1m · names match in any case\n"),
         "{text}"
     );
+}
+
+#[test]
+fn what_is_asked_for_and_not_there_is_told_and_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    for made in ["ex/Conndata/Tables", "notes", "ccmail"] {
+        fs::create_dir_all(folder.path().join(made)).unwrap();
+    }
+    let text = "[roots]\nexchsrvr = \"ex\"\nnotes = \"notes\"\nccmail = \"ccmail\"\ngroupwise-api = \"gone\"\n\
+                [connector.cc-mail]\nsubmit = true\n";
+    let config = Config::read(&folder.path().join("restante.toml"), text).unwrap();
+    let profiles = Profiles::load(&config).unwrap();
+    let resolve = |name: &str| profiles.get(name).unwrap().resolve(&config).unwrap();
+
+    let groupwise = resolve("groupwise");
+    assert!(groupwise.warnings.is_empty());
+    assert!(
+        groupwise.notices[0].starts_with("the place `groupwise-api` is not there: "),
+        "{groupwise:?}"
+    );
+    let no_submit = "`submit = true` takes nothing: there is no <exchsrvr>/Ccmcdata/Submit and no <ccmail>/Ccmcdata/Submit";
+    assert_eq!(resolve("cc-mail").warnings, [no_submit]);
+    let nothing = "there is no Notes.ini and no *.id in its roots; if they lie elsewhere, name where under [roots]: \
+                   `windows`, `notes-ids`";
+    assert_eq!(resolve("lotus-notes").warnings, [nothing]);
+
+    fs::create_dir_all(folder.path().join("ccmail/CCMCDATA/submit")).unwrap();
+    fs::write(folder.path().join("notes/NOTES.INI"), "").unwrap();
+    assert!(resolve("cc-mail").warnings.is_empty());
+    assert!(resolve("lotus-notes").warnings.is_empty());
 }

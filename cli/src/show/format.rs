@@ -49,20 +49,24 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// A time as jiff has it; none beyond the year 9999, where RFC 3339 ends too.
+fn moment(time: Timestamp) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::new(time.secs, time.nanos as i32).ok()
+}
+
 /// A time in UTC for scripts.
 pub(crate) fn rfc3339(time: Timestamp) -> String {
-    match jiff::Timestamp::new(time.secs, time.nanos as i32) {
-        Ok(time) => time.to_string(),
-        // Beyond the year 9999, where RFC 3339 ends.
-        Err(_) => format!("@{}.{:09}", time.secs, time.nanos),
+    match moment(time) {
+        Some(time) => time.to_string(),
+        None => format!("@{}.{:09}", time.secs, time.nanos),
     }
 }
 
 /// A time in the local time zone for people, by a `strftime` pattern.
 pub(crate) fn local_time(time: Timestamp, pattern: &str) -> String {
-    match jiff::Timestamp::new(time.secs, time.nanos as i32) {
-        Ok(time) => time.to_zoned(TimeZone::system()).strftime(pattern).to_string(),
-        Err(_) => format!("@{}", time.secs),
+    match moment(time) {
+        Some(time) => time.to_zoned(TimeZone::system()).strftime(pattern).to_string(),
+        None => format!("@{}", time.secs),
     }
 }
 
@@ -71,6 +75,24 @@ pub(crate) fn json_path(path: &[u8]) -> String {
     match std::str::from_utf8(path) {
         Ok(text) => text.to_owned(),
         Err(_) => display_bytes(path),
+    }
+}
+
+/// The bytes of a path in hexadecimal digits, where it is not UTF-8 and JSON cannot hold it.
+pub(crate) fn path_bytes(path: &[u8]) -> Option<String> {
+    let is_text = std::str::from_utf8(path).is_ok();
+    (!is_text).then(|| path.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A word of a command line as a shell reads it.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:@~+,=\\%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else if cfg!(windows) {
+        format!("\"{word}\"")
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }
 
@@ -103,6 +125,17 @@ mod tests {
         assert_eq!(duration(Duration::from_millis(80)), "0.08 s");
         assert_eq!(duration(Duration::from_secs(75)), "75.0 s");
         assert_eq!(duration(Duration::from_secs(125)), "2 min 05 s");
+    }
+
+    #[test]
+    fn words_for_shells_and_bytes_for_scripts() {
+        assert_eq!(quoted("/srv/archive"), "/srv/archive");
+        if !cfg!(windows) {
+            assert_eq!(quoted("/srv/my archive"), "'/srv/my archive'");
+            assert_eq!(quoted("it's"), "'it'\\''s'");
+        }
+        assert_eq!(path_bytes("größe".as_bytes()), None);
+        assert_eq!(path_bytes(b"a\xff").as_deref(), Some("61ff"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod output;
 mod progress;
 mod table;
 
-pub(crate) use format::{count, duration, json_path, local_time, plural, rfc3339, size};
-pub(crate) use output::Output;
+pub(crate) use format::{count, duration, json_path, local_time, path_bytes, plural, quoted, rfc3339, size};
+pub(crate) use output::{Output, report};
 pub(crate) use progress::with_progress;
 pub(crate) use table::{Align, Table};

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Stdout, Write};
 
 use serde::Serialize;
 
+use super::{count, quoted};
 use crate::failure::{Failure, Result};
 
 /// Where a command writes.
@@ -15,16 +16,30 @@ pub(crate) struct Output {
     pub(crate) quiet: bool,
     /// Details as well.
     verbose: bool,
+    /// The archive, where the command line named it: commands that are suggested name it too.
+    archive: Option<String>,
 }
+
+/// How many lines a warning lists.
+const LISTED: usize = 20;
 
 impl Output {
     /// Standard output.
-    pub(crate) fn new(json: bool, quiet: bool, verbose: bool) -> Self {
+    pub(crate) fn new(json: bool, quiet: bool, verbose: bool, archive: Option<String>) -> Self {
         Self {
             out: BufWriter::new(io::stdout()),
             json,
             quiet,
             verbose,
+            archive,
+        }
+    }
+
+    /// A command to suggest, with the archive that this one was given.
+    pub(crate) fn command(&self, command: &str) -> String {
+        match &self.archive {
+            Some(archive) => format!("restante -a {} {command}", quoted(archive)),
+            None => format!("restante {command}"),
         }
     }
 
@@ -52,19 +67,44 @@ impl Output {
     /// Says on standard error what is worth knowing.
     pub(crate) fn notice(&self, text: &str) {
         if !self.quiet {
-            eprintln!("{text}");
+            say(text);
         }
     }
 
     /// Says on standard error what only those want to know who asked for it.
     pub(crate) fn detail(&self, text: &str) {
         if self.verbose {
-            eprintln!("{text}");
+            say(text);
         }
     }
 
     /// Says on standard error what is not as it should be.
     pub(crate) fn warn(&self, text: &str) {
-        eprintln!("warning: {text}");
+        say(&format!("warning: {text}"));
     }
+
+    /// Says on standard error what failed, while the rest goes on.
+    pub(crate) fn error(&self, failure: Failure) {
+        report(&failure.for_archive(self.archive.as_deref()));
+    }
+
+    /// Lists below a warning or an error what it is about, the first of them if they are many.
+    pub(crate) fn name_some(&self, lines: impl Iterator<Item = String>, total: u64) {
+        for line in lines.take(LISTED) {
+            say(&format!("  {line}"));
+        }
+        if total > LISTED as u64 {
+            say(&format!("  and {} more", count(total - LISTED as u64)));
+        }
+    }
+}
+
+/// A line on standard error. Where nobody reads it, there is nobody to tell.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Says on standard error how the program failed.
+pub(crate) fn report(failure: &Failure) {
+    say(&failure.report());
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use restante_format::progress::Progress;
 
-use super::count;
+use super::{plural, size};
 
 /// How often the line is drawn.
 const EVERY: Duration = Duration::from_millis(100);
@@ -53,20 +53,26 @@ fn draw(bar: &ProgressBar, progress: &Progress) {
     // The total of a snapshot is a guess from the one before.
     let known = total > 0 && bytes <= total;
     let template = match known {
-        true => {
-            "{prefix} [{bar:30}] {decimal_bytes} of {decimal_total_bytes}, {msg}{decimal_bytes_per_sec}, {eta} left"
-        }
-        false => "{prefix} {spinner} {decimal_bytes}, {msg}{decimal_bytes_per_sec}",
+        true => "{prefix} [{bar:30}] {msg}, {eta} left",
+        false => "{prefix} {spinner} {msg}",
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }
     let files = progress.files.load(Ordering::Relaxed);
-    bar.set_message(if files > 0 {
-        format!("{} files, ", count(files))
+    let of_total = if known {
+        format!(" of {}", size(total))
     } else {
         String::new()
-    });
+    };
+    let files = if files > 0 {
+        format!(", {}", plural(files, "file", "files"))
+    } else {
+        String::new()
+    };
+    // A rate is never below 0 and, where nothing was done yet, not a number.
+    let rate = size(bar.per_sec() as u64);
+    bar.set_message(format!("{}{of_total}{files}, {rate}/s", size(bytes)));
     match known {
         true => bar.set_length(total),
         false => bar.unset_length(),

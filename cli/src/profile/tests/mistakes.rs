@@ -33,7 +33,7 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "keep = { daily = 7 }\n",
         "line 1, column 1: `keep` in the file is reserved: this version would not act on it\n  \
-         give the retention to `restante forget` on the command line",
+         leave it out: this version keeps every snapshot",
     ),
     (
         "archive = 7\n",

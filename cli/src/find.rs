@@ -1,0 +1,166 @@
+//! Finding what people name: a snapshot, and a path in it, or the nearest to it.
+
+use restante_format::archive::{Archive, Located};
+use restante_format::catalog::{Listed, Selector, Which};
+use restante_format::error::Error;
+use restante_format::model::display_bytes;
+
+use crate::failure::{Failure, Result};
+use crate::show::{local_time, plural};
+use crate::suggest::nearest;
+
+/// The snapshot that a name means; an error says what there is instead.
+pub(crate) fn snapshot<'a>(archive: &'a Archive, selector: &Selector) -> Result<&'a Listed> {
+    let error = match archive.catalog().resolve(selector) {
+        Ok(listed) => return Ok(listed),
+        Err(error) => error,
+    };
+    if !matches!(error, Error::UnknownSnapshot { .. }) {
+        return Err(error.into());
+    }
+    let of_connector = |listed: &&Listed| {
+        let name = selector.connector.as_deref();
+        name.is_none() || listed.snapshot.connector.as_deref() == name
+    };
+    let all: Vec<&Listed> = archive.catalog().all().iter().filter(of_connector).collect();
+    let Some(oldest) = all.first() else {
+        return Err(error.into());
+    };
+    let advice = match &selector.which {
+        Which::Latest { .. } => {
+            let connector = selector.connector.as_ref().map(|name| format!("{name}@"));
+            let (are, back) = (if all.len() == 1 { "is" } else { "are" }, all.len() - 1);
+            let name = match back {
+                0 => "latest".to_owned(),
+                back => format!("latest~{back}"),
+            };
+            let count = plural(all.len() as u64, "snapshot", "snapshots");
+            Some(format!(
+                "there {are} {count}: {}{name} is the oldest",
+                connector.unwrap_or_default()
+            ))
+        }
+        Which::At(_) => Some(format!(
+            "the oldest is {} of {}",
+            oldest.id.short(),
+            local_time(oldest.snapshot.time, "%Y-%m-%d %H:%M:%S")
+        )),
+        Which::Prefix(digits) => nearest_id(digits, &all).map(|near| format!("did you mean {near}?")),
+    };
+    let failure = Failure::from(error);
+    Err(match advice {
+        Some(advice) => {
+            let hints = [vec![advice], failure.hints.clone()].concat();
+            failure.advise(hints)
+        }
+        None => failure,
+    })
+}
+
+/// The beginning of the one id that is a slip of the finger away.
+fn nearest_id(digits: &str, all: &[&Listed]) -> Option<String> {
+    let digits = digits.to_lowercase();
+    let most = if digits.len() < 8 { 1 } else { 2 };
+    let mut near = all.iter().filter_map(|listed| {
+        let id = listed.id.to_string();
+        let beginning = &id[..digits.len().min(id.len())];
+        (strsim::damerau_levenshtein(beginning, &digits) <= most)
+            .then(|| id[..digits.len().max(8)].to_owned())
+    });
+    let first = near.next()?;
+    near.next().is_none().then_some(first)
+}
+
+/// The path in a snapshot. In a connector's, where names come from systems that know no case, it may begin below
+/// the connector, and its case does not matter where that leaves one choice.
+pub(crate) fn path(archive: &Archive, listed: &Listed, path: &[u8]) -> Result<Located> {
+    let error = match archive.locate(listed, path) {
+        Err(error @ Error::UnknownPath { .. }) => error,
+        other => return Ok(other?),
+    };
+    let Some(connector) = &listed.snapshot.connector else {
+        return Err(with_top(archive, listed, path, error));
+    };
+    let below = [connector.as_bytes(), b"/", path].concat();
+    match archive.locate(listed, &below) {
+        Err(Error::UnknownPath { .. }) => {}
+        other => return Ok(other?),
+    }
+    let mut furthest: Option<Reached> = None;
+    for candidate in [path, &below] {
+        match in_any_case(archive, listed, candidate)? {
+            Ok(located) => return Ok(located),
+            Err((reached, siblings)) => {
+                let depth = |siblings: &[String]| siblings.first().map_or(0, |s| 1 + s.matches('/').count());
+                if furthest
+                    .as_ref()
+                    .is_none_or(|(_, best)| depth(&siblings) > depth(best))
+                {
+                    furthest = Some((reached, siblings));
+                }
+            }
+        }
+    }
+    let Some((reached, siblings)) = furthest else {
+        return Err(error.into());
+    };
+    let wanted = display_bytes(&reached);
+    let failure = Failure::from(error);
+    Err(match nearest(wanted.trim_matches('/'), &siblings) {
+        Some(near) => failure.advise(vec![format!("did you mean {near:?}?")]),
+        None => failure,
+    })
+}
+
+/// How far a path led, and the names that there are.
+type Reached = (Vec<u8>, Vec<String>);
+
+/// Follows a path, taking for each name that is not there the only one that differs in case. The inner error is how
+/// far that led, and the names that there are.
+fn in_any_case(archive: &Archive, listed: &Listed, path: &[u8]) -> Result<Result<Located, Reached>> {
+    let parts = path.split(|byte| *byte == b'/').filter(|part| !part.is_empty());
+    let mut parts: Vec<Vec<u8>> = parts.map(<[u8]>::to_vec).collect();
+    let mut at_least = 0;
+    loop {
+        let candidate = parts.join(&b'/');
+        let siblings = match archive.locate(listed, &candidate) {
+            Ok(located) => return Ok(Ok(located)),
+            Err(Error::UnknownPath { siblings, .. }) => siblings,
+            Err(error) => return Err(error.into()),
+        };
+        // Siblings are whole paths: they say which component was not there.
+        let at = siblings.first().map(|sibling| sibling.matches('/').count());
+        let Some(at) = at.filter(|at| *at >= at_least && *at < parts.len()) else {
+            return Ok(Err((candidate, siblings)));
+        };
+        let wanted = display_bytes(&parts[at]).to_lowercase();
+        let names = siblings.iter().filter_map(|sibling| sibling.rsplit('/').next());
+        let same: Vec<&str> = names.filter(|name| name.to_lowercase() == wanted).collect();
+        let [only] = same[..] else {
+            return Ok(Err((candidate, siblings)));
+        };
+        parts[at] = only.as_bytes().to_vec();
+        at_least = at + 1;
+    }
+}
+
+/// The error for a path of a plain snapshot; it suggests the path below one of the snapshot's own.
+fn with_top(archive: &Archive, listed: &Listed, path: &[u8], error: Error) -> Failure {
+    let tops: Vec<String> = match &error {
+        Error::UnknownPath { siblings, .. } => siblings.clone(),
+        _ => Vec::new(),
+    };
+    let is_there = |top: &&String| {
+        let below = [top.as_bytes(), b"/", path].concat();
+        !top.contains('/') && archive.locate(listed, &below).is_ok()
+    };
+    let found = tops.iter().take(100).find(is_there).cloned();
+    let failure = Failure::from(error);
+    match found {
+        Some(top) => {
+            let near = format!("{top}/{}", display_bytes(path).trim_start_matches('/'));
+            failure.advise(vec![format!("did you mean {near:?}?")])
+        }
+        None => failure,
+    }
+}

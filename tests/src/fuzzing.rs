@@ -1,0 +1,260 @@
+//! What the fuzz targets in `fuzz/` do with their input. Here, so that plain `cargo test` replays every file of
+//! their corpora.
+//!
+//! Each function takes whatever bytes there are, and panics where a promise of the format or of the library is broken.
+
+mod archive;
+mod fixup;
+mod seeds;
+
+pub use archive::archive;
+pub use fixup::fix_segment;
+pub use seeds::seeds;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use restante_format::chunk::Cutter;
+use restante_format::error::Malformed;
+use restante_format::id::{Id, Kind, derive};
+use restante_format::index::Index;
+use restante_format::segment::{ObjectReader, check_block, open_segment};
+use restante_format::store::{MemoryStore, Name};
+use restante_format::wire::{
+    ArchiveId, CONFIG_BYTES, Chunker, Config, Directory, HEADER_BYTES, ListNode, TRAILER_BYTES, TreeNode,
+    decode_snapshot, encode_snapshot,
+};
+
+use crate::vectors::Rule;
+
+/// A fuzz target: what it does with an input.
+pub type Target = fn(&[u8]);
+
+/// All targets, with their names in `fuzz/`.
+pub const TARGETS: [(&str, Target); 5] = [
+    ("archive", archive),
+    ("chunker", chunker),
+    ("config", config),
+    ("object", object),
+    ("segment", segment),
+];
+
+/// How many blocks and objects of a segment are looked at.
+const LOOKED_AT: usize = 64;
+
+/// The front of an input, taken piece by piece; what is missing is zero.
+struct Input<'a>(&'a [u8]);
+
+impl<'a> Input<'a> {
+    fn take(&mut self, len: usize) -> &'a [u8] {
+        let (front, rest) = self.0.split_at(len.min(self.0.len()));
+        self.0 = rest;
+        front
+    }
+
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        let mut array = [0; N];
+        let front = self.take(N);
+        array[..front.len()].copy_from_slice(front);
+        array
+    }
+
+    fn u8(&mut self) -> u8 {
+        u8::from_le_bytes(self.array())
+    }
+
+    fn u16(&mut self) -> u16 {
+        u16::from_le_bytes(self.array())
+    }
+
+    fn u32(&mut self) -> u32 {
+        u32::from_le_bytes(self.array())
+    }
+}
+
+/// A segment file. The first byte says how it is mended first: 0 not at all, 1 seal and header, else blocks
+/// and ids too, so that a mutation reaches what lies behind each check.
+pub fn segment(data: &[u8]) {
+    let mut input = Input(data);
+    let mode = input.u8();
+    let mut bytes = input.0.to_vec();
+    if mode > 0 {
+        fix_segment(&mut bytes, ArchiveId([7; 16]), mode > 1);
+    }
+    let len = bytes.len();
+    let archive = bytes.get(24..40).and_then(|id| id.try_into().ok());
+    let archive = ArchiveId(archive.unwrap_or_default());
+    let name = Name::Segment(Id(bytes.last_chunk().copied().unwrap_or_default()));
+    let store = MemoryStore::from_files([(name, Bytes::from(bytes.clone()))].into());
+    let Ok(opened) = open_segment(&store, name, len as u64, archive) else {
+        return;
+    };
+    let directory = &bytes[opened.directory.blocks_end() as usize..len - TRAILER_BYTES];
+    assert_eq!(
+        opened.directory.encode(),
+        directory,
+        "a directory has one encoding"
+    );
+    assert!(opened.directory.blocks_end() >= HEADER_BYTES as u64);
+    let damaged = damaged_blocks(&store, &opened);
+    let objects = opened.directory.objects.clone();
+    let mut index = Index::default();
+    index.add(opened);
+    let reader = ObjectReader::new(Arc::new(store), index, 1 << 20);
+    for object in objects.iter().take(LOOKED_AT) {
+        for kind in Kind::ALL {
+            match reader.get(kind, object.id) {
+                Ok(plain) => {
+                    assert_eq!(Id::of(kind, &plain), object.id, "F-040");
+                    assert_eq!((plain.len(), kind), (object.len as usize, object.kind), "F-041");
+                }
+                Err(error) => {
+                    let expected = kind != object.kind || damaged.contains(&object.id);
+                    assert!(error.is_damage() && expected, "{error}");
+                }
+            }
+        }
+    }
+}
+
+/// The objects that the first blocks have lost.
+fn damaged_blocks(store: &MemoryStore, opened: &restante_format::index::IndexedSegment) -> Vec<Id> {
+    let Directory { blocks, objects } = &opened.directory;
+    let mut damaged = Vec::new();
+    for number in 0..blocks.len() {
+        let inside: Vec<_> = objects
+            .iter()
+            .filter(|object| object.block as usize == number)
+            .copied()
+            .collect();
+        if number >= LOOKED_AT {
+            damaged.extend(inside.iter().map(|object| object.id));
+        } else if let Some(damage) = check_block(store, opened, number, &inside) {
+            damaged.extend(damage.objects.iter().map(|object| object.id));
+        }
+    }
+    damaged
+}
+
+/// Makes the check of a config fit its contents.
+fn fix_config(bytes: &mut [u8]) {
+    if bytes.len() == CONFIG_BYTES {
+        let (contents, check) = bytes.split_at_mut(CONFIG_BYTES - 32);
+        check.copy_from_slice(&derive("restante 2026 config v1", &[contents]).0);
+    }
+}
+
+/// A config. If the first byte is not zero, its check is made to fit first.
+pub fn config(data: &[u8]) {
+    let mut input = Input(data);
+    let fix = input.u8() > 0;
+    let mut bytes = input.0.to_vec();
+    if fix {
+        fix_config(&mut bytes);
+    }
+    match Config::decode(&bytes) {
+        Ok(config) => {
+            assert_eq!(config.chunker.validate(), Ok(()));
+            let encoded = config.encode();
+            assert_eq!(Config::decode(&encoded), Ok(config));
+            // What differs is compatible flags and the check over them.
+            bytes[16..20].fill(0);
+            fix_config(&mut bytes);
+            assert_eq!(encoded, bytes);
+        }
+        Err(Malformed::NewerVersion { found, .. }) => {
+            assert!(found > 1 && bytes[8..10] == found.to_le_bytes());
+        }
+        Err(Malformed::Magic(_)) => assert!(!bytes.starts_with(b"\x89RSTC\r\n\x1a")),
+        Err(_) => {}
+    }
+}
+
+/// An object: its kind and its plain bytes.
+pub fn object(data: &[u8]) {
+    let mut input = Input(data);
+    let kind = Kind::ALL[usize::from(input.u8()) % Kind::ALL.len()];
+    let plain = input.0;
+    let encoded = match kind {
+        Kind::Chunk => return,
+        Kind::ChunkList => ListNode::decode(plain).map(|node| {
+            assert!(node.len() < 1 << 63 && !node.is_empty());
+            let encoded = node.encode();
+            assert_eq!(ListNode::decode(&encoded), Ok(node));
+            assert!(
+                encoded.len() <= plain.len(),
+                "writers use the shortest form (F-001)"
+            );
+            encoded
+        }),
+        // Listing owners anew may lengthen the indices of some.
+        Kind::Tree => TreeNode::decode(plain).map(|node| {
+            let encoded = node.encode();
+            assert_eq!(TreeNode::decode(&encoded).as_ref(), Ok(&node));
+            encoded
+        }),
+        Kind::Snapshot => decode_snapshot(plain).map(|snapshot| {
+            let encoded = encode_snapshot(&snapshot);
+            assert_eq!(decode_snapshot(&encoded), Ok(snapshot));
+            assert!(
+                encoded.len() <= plain.len(),
+                "writers use the shortest form (F-001)"
+            );
+            encoded
+        }),
+    };
+    if let Ok(encoded) = encoded {
+        assert_eq!(
+            encoded_again(kind, &encoded),
+            encoded,
+            "one value has one encoding"
+        );
+    }
+}
+
+fn encoded_again(kind: Kind, plain: &[u8]) -> Vec<u8> {
+    let again = match kind {
+        Kind::Chunk => Ok(plain.to_vec()),
+        Kind::ChunkList => ListNode::decode(plain).map(|node| node.encode()),
+        Kind::Tree => TreeNode::decode(plain).map(|node| node.encode()),
+        Kind::Snapshot => decode_snapshot(plain).map(|snapshot| encode_snapshot(&snapshot)),
+    };
+    again.expect("it was decoded a moment ago")
+}
+
+/// Parameters and bytes to cut, by the library and by the rule as the specification words it.
+pub fn chunker(data: &[u8]) {
+    let mut input = Input(data);
+    let flags = input.u8();
+    let mut gear_seed = [0; 32];
+    gear_seed[..4].copy_from_slice(&input.array::<4>());
+    let min_bytes = 64 + 2 * u32::from(input.u8());
+    let avg_bytes = min_bytes + 2 * u32::from(input.u8());
+    let max_bytes = avg_bytes + 2 * u32::from(input.u16() % 1024);
+    let mut mask = |sparse: bool| {
+        let bits = input.array::<8>();
+        let mask = match sparse {
+            true => bits[..4].iter().fold(0, |mask, bit| mask | 1 << (bit % 63)),
+            false => u64::from_le_bytes(bits) & (u64::MAX >> 1),
+        };
+        mask.max(1)
+    };
+    let chunker = Chunker {
+        mask_s: mask(flags & 1 == 0),
+        mask_l: mask(flags & 2 == 0),
+        min_bytes,
+        avg_bytes,
+        max_bytes,
+        gear_seed,
+    };
+    assert_eq!(chunker.validate(), Ok(()));
+    let region = input.0.repeat(1 + usize::from(flags >> 2));
+    let region = &region[..region.len().min(1 << 16)];
+    let (cutter, rule) = (Cutter::new(&chunker), Rule::new(&chunker));
+    let mut rest = region;
+    for chunk in cutter.chunks(region) {
+        assert_eq!(chunk.len(), rule.cut(rest));
+        rest = &rest[chunk.len()..];
+    }
+    assert!(rest.is_empty());
+}

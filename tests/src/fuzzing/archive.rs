@@ -1,0 +1,304 @@
+//! A whole archive out of an input: records that become its config, its segments and the objects in them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use restante_format::archive::{
+    Archive, Located, Overwrite, Restore, VerifyLevel, diff, read_file, walk_tree,
+};
+use restante_format::catalog::{Selector, Which};
+use restante_format::error::{Error, Result};
+use restante_format::id::{Id, Kind};
+use restante_format::model::{Entry, Node, Snapshot};
+use restante_format::progress::Progress;
+use restante_format::segment::{PlainBlock, SegmentWriter};
+use restante_format::store::{MemoryStore, Name};
+use restante_format::wire::{ArchiveId, Chunker, Config};
+
+use super::{Input, fix_config, fix_segment};
+
+/// Where these bytes stand in an object, with one more behind them, the id of the object of that number goes.
+pub(super) const MARK: &[u8; 31] = b"the id of the object of number ";
+/// The id of all archives made here.
+pub(super) const ARCHIVE: ArchiveId = ArchiveId([7; 16]);
+
+/// What a record is: the lowest two bits of its first byte.
+pub(super) const CONFIG: u8 = 0;
+pub(super) const SEGMENT: u8 = 1;
+pub(super) const OBJECT: u8 = 2;
+#[cfg(test)]
+pub(super) const DAMAGE: u8 = 3;
+/// Of configs and segments: their checks are made to fit.
+pub(super) const FIX: u8 = 4;
+/// Of segments: the checks of blocks and the ids of objects, too.
+pub(super) const FIX_CONTENTS: u8 = 8;
+/// Of objects, whose kind is in bits 2 and 3.
+pub(super) const NEW_BLOCK: u8 = 16;
+pub(super) const NEW_SEGMENT: u8 = 32;
+const COMPRESSED: u8 = 64;
+const WRONG_ID: u8 = 128;
+
+const OBJECTS: usize = 256;
+const ENTRIES: usize = 2000;
+const FILES_READ: usize = 50;
+const BYTES_READ: u64 = 1 << 20;
+const PIECES_READ: usize = 1000;
+/// How many entries, and bytes of files, a snapshot may have that is restored.
+const RESTORED_ENTRIES: usize = 100;
+const RESTORED_BYTES: u64 = 4 << 20;
+/// How many objects an archive may have that is compared: what an enemy shares within a tree is compared as often
+/// as it occurs.
+const COMPARED_OBJECTS: usize = 16;
+
+/// One record of the input.
+pub(super) fn record(tag: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[tag][..], &(bytes.len() as u32).to_le_bytes(), bytes].concat()
+}
+
+/// An archive that is being put together.
+struct Builder {
+    files: BTreeMap<Name, Bytes>,
+    ids: Vec<Id>,
+    block: PlainBlock,
+    block_compressed: bool,
+    segment: SegmentWriter,
+    damage: Vec<(u8, u32, u8)>,
+}
+
+impl Builder {
+    fn close_block(&mut self) {
+        let block = std::mem::take(&mut self.block);
+        if !block.is_empty() {
+            self.segment.push(match self.block_compressed {
+                true => block.store(3),
+                false => block.store_raw(),
+            });
+        }
+    }
+
+    fn close_segment(&mut self) {
+        self.close_block();
+        let segment = std::mem::replace(&mut self.segment, SegmentWriter::new(ARCHIVE));
+        if !segment.is_empty() {
+            let sealed = segment.seal();
+            self.files.insert(sealed.name, sealed.bytes.into());
+        }
+    }
+
+    fn object(&mut self, tag: u8, bytes: &[u8]) {
+        let kind = Kind::ALL[usize::from(tag >> 2 & 3)];
+        let mut plain = bytes.to_vec();
+        let mut at = 0;
+        while let Some(found) = plain[at..]
+            .windows(MARK.len() + 1)
+            .position(|w| w.starts_with(MARK))
+        {
+            at += found;
+            if let Some(id) = self.ids.get(usize::from(plain[at + MARK.len()])) {
+                plain[at..at + 32].copy_from_slice(&id.0);
+            }
+            at += 32;
+        }
+        if plain.is_empty() || self.ids.len() >= OBJECTS {
+            return;
+        }
+        if tag & NEW_SEGMENT != 0 {
+            self.close_segment();
+        }
+        if tag & NEW_BLOCK != 0 {
+            self.close_block();
+        }
+        let mut id = Id::of(kind, &plain);
+        if tag & WRONG_ID != 0 {
+            id.0[0] ^= 1;
+        }
+        // Later objects may name it although it is not stored again.
+        if !self.ids.contains(&id) {
+            self.block_compressed = tag & COMPRESSED != 0;
+            self.block.push(kind, id, &plain);
+        }
+        self.ids.push(id);
+    }
+
+    fn finish(mut self) -> MemoryStore {
+        self.close_segment();
+        let config = Config {
+            archive: ARCHIVE,
+            created: 1_790_000_000,
+            chunker: Chunker::default(),
+            zstd_level: 3,
+        };
+        let config = Bytes::from(config.encode());
+        self.files.entry(Name::Config).or_insert(config);
+        let names: Vec<Name> = self.files.keys().copied().collect();
+        for (file, offset, change) in self.damage {
+            let name = names[usize::from(file) % names.len()];
+            if let Some(bytes) = self.files.get_mut(&name) {
+                let mut damaged = bytes.to_vec();
+                let len = damaged.len();
+                match damaged.get_mut(offset as usize) {
+                    Some(byte) => *byte ^= change,
+                    None => damaged.truncate(offset as usize % len.max(1)),
+                }
+                *bytes = damaged.into();
+            }
+        }
+        MemoryStore::from_files(self.files)
+    }
+}
+
+/// The archive that the records of an input make.
+fn build(data: &[u8]) -> MemoryStore {
+    let mut builder = Builder {
+        files: BTreeMap::new(),
+        ids: Vec::new(),
+        block: PlainBlock::default(),
+        block_compressed: false,
+        segment: SegmentWriter::new(ARCHIVE),
+        damage: Vec::new(),
+    };
+    let mut input = Input(data);
+    while !input.0.is_empty() {
+        let (tag, len) = (input.u8(), input.u32());
+        let bytes = input.take(len as usize);
+        match tag & 3 {
+            CONFIG => {
+                let mut config = bytes.to_vec();
+                if tag & FIX != 0 {
+                    fix_config(&mut config);
+                }
+                builder.files.insert(Name::Config, config.into());
+            }
+            SEGMENT => {
+                let mut segment = bytes.to_vec();
+                if tag & FIX != 0 {
+                    fix_segment(&mut segment, ARCHIVE, tag & FIX_CONTENTS != 0);
+                }
+                let seal = segment.last_chunk().copied().unwrap_or_default();
+                builder.files.insert(Name::Segment(Id(seal)), segment.into());
+            }
+            OBJECT => builder.object(tag, bytes),
+            _ => {
+                let mut input = Input(bytes);
+                builder.damage.push((input.u8(), input.u32(), input.u8()));
+            }
+        }
+    }
+    builder.finish()
+}
+
+/// A small archive: opened, verified, listed, walked, read, compared and now and then restored.
+pub fn archive(data: &[u8]) {
+    let store = build(data);
+    let Ok(archive) = Archive::open(Arc::new(store)) else {
+        return;
+    };
+    let progress = Progress::default();
+    let verify = |level| {
+        let report = archive.verify(level, &progress).expect("damage is no error");
+        !report.damaged.is_empty()
+    };
+    let damaged = verify(VerifyLevel::Full);
+    assert!(
+        damaged || !verify(VerifyLevel::Quick),
+        "the full verification sees what the quick one does"
+    );
+    archive.stats();
+    let mut before: Option<Id> = None;
+    let objects = archive.reader().index().object_count();
+    for listed in archive.catalog().all() {
+        let Snapshot { root, .. } = listed.snapshot;
+        let text = listed.id.to_string();
+        let selector = Selector {
+            connector: None,
+            which: Which::Prefix(text.clone()),
+            text,
+        };
+        let resolved = archive.catalog().resolve(&selector).expect("it is listed");
+        assert_eq!(resolved.id, listed.id);
+        let size = look_at(&archive, listed, damaged);
+        if size.is_some() && blake3::hash(data).as_bytes()[0] < 8 {
+            restore(&archive, root, damaged);
+        }
+        if objects <= COMPARED_OBJECTS
+            && let Some(before) = before
+        {
+            let compared = diff(archive.reader(), before, root, &progress, &mut |_| Ok(()));
+            assert!(compared.is_ok() || damaged, "{compared:?}");
+        }
+        before = Some(root);
+    }
+}
+
+/// Walks a snapshot; the bytes of its files if it is small enough to be restored.
+fn look_at(archive: &Archive, listed: &restante_format::catalog::Listed, damaged: bool) -> Option<u64> {
+    let (mut entries, mut bytes, mut read) = (0, 0_u64, 0);
+    for walked in walk_tree(archive.reader(), listed.snapshot.root, b"").take(ENTRIES) {
+        entries += 1;
+        let (path, entry) = match walked {
+            Ok(walked) => walked,
+            Err(error) => {
+                assert!(damaged, "a sound archive can be walked: {error}");
+                continue;
+            }
+        };
+        if entries < 20 {
+            let located = archive.locate(listed, &path);
+            match located {
+                Ok(located) => assert_eq!(located, Located::Entry(path, Box::new(entry.clone()))),
+                Err(error) => assert!(damaged, "{error}"),
+            }
+        }
+        if let Node::File { size, .. } = entry.node {
+            bytes = bytes.saturating_add(size);
+            if read < FILES_READ {
+                read += 1;
+                let result = read_some(archive, &entry);
+                assert!(
+                    damaged || result.is_ok(),
+                    "a sound archive can be read: {result:?}"
+                );
+            }
+        }
+    }
+    (entries <= RESTORED_ENTRIES && bytes <= RESTORED_BYTES).then_some(bytes)
+}
+
+fn read_some(archive: &Archive, entry: &Entry) -> Result<()> {
+    let Node::File { size, content } = entry.node else {
+        return Ok(());
+    };
+    let (mut at, mut pieces) = (0, 0);
+    let result = read_file(archive.reader(), size, content, &mut |len, bytes| {
+        assert!(bytes.is_none_or(|bytes| bytes.len() as u64 == len));
+        at += len;
+        pieces += 1;
+        match at > BYTES_READ || pieces > PIECES_READ {
+            true => Err(Error::Interrupted),
+            false => Ok(()),
+        }
+    });
+    match result {
+        Err(Error::Interrupted) => Ok(()),
+        Ok(()) => {
+            assert_eq!(at, size, "F-062");
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Restores a small snapshot into a folder of a folder: beside it, nothing may appear.
+fn restore(archive: &Archive, root: Id, damaged: bool) {
+    let outside = tempfile::tempdir().expect("a temporary folder");
+    let request = Restore {
+        target: outside.path().join("inside"),
+        overwrite: Some(Overwrite::Always),
+        dry_run: false,
+    };
+    let restored = archive.restore(&Located::Root(root), &request, &Progress::default());
+    assert!(restored.is_ok() || damaged, "{restored:?}");
+    let beside = std::fs::read_dir(outside.path()).expect("its own folder").count();
+    assert_eq!(beside, 1, "F-110");
+}

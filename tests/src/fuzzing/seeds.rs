@@ -1,0 +1,262 @@
+//! The inputs from which fuzzing starts: the test vectors, in the forms that the targets read.
+
+use std::collections::BTreeMap;
+
+use restante_format::id::{Id, Kind};
+use restante_format::model::{Content as Stored, Entry, Node};
+use restante_format::wire::{ArchiveId, Child, Chunker, Item as ListItem, ListNode, TreeNode};
+use serde_json::Value;
+
+use super::archive::{
+    ARCHIVE, CONFIG, FIX, FIX_CONTENTS, MARK, NEW_BLOCK, NEW_SEGMENT, OBJECT, SEGMENT, record,
+};
+use crate::vectors::{Content, Item, Maker, Piece, accepted, rejected};
+
+/// The largest seed in bytes.
+const SEED_BYTES: usize = 12_000;
+
+/// The seeds of all targets: target, name and bytes.
+pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
+    let mut seeds = Vec::new();
+    let mut add = |target, name: String, bytes: Vec<u8>| {
+        if bytes.len() <= SEED_BYTES {
+            seeds.push((target, name, bytes));
+        }
+    };
+    for (name, files) in small_archives() {
+        for (path, bytes) in &files {
+            if path.ends_with("/config") {
+                if name.starts_with("config-") || name == "smallest" {
+                    add("config", name.clone(), [&[0][..], bytes].concat());
+                }
+            } else if path.ends_with(".rst") && !name.starts_with("config-") {
+                let mode = u8::from(name.starts_with("sealed-")) * 2;
+                add(
+                    "segment",
+                    format!("{name}-{}", &blake3::hash(bytes).to_hex()[..4]),
+                    [&[mode][..], bytes].concat(),
+                );
+            }
+        }
+        if name.starts_with("zstd-") || name == "several-segments" {
+            add("archive", format!("files-{name}"), as_files(&files));
+        }
+    }
+    for (name, maker) in makers() {
+        add("archive", name.to_owned(), as_objects(&maker));
+    }
+    for (name, bytes) in objects() {
+        add("object", name, bytes);
+    }
+    for (name, bytes) in chunkers() {
+        add("chunker", name, bytes);
+    }
+    seeds
+}
+
+fn small_archives() -> Vec<(String, BTreeMap<String, Vec<u8>>)> {
+    let cases = accepted().into_iter().chain(rejected());
+    cases.map(|case| (case.name, case.files)).collect()
+}
+
+/// An archive's files as they are, the segments mended: they do not carry the id that the target gives.
+fn as_files(files: &BTreeMap<String, Vec<u8>>) -> Vec<u8> {
+    let records = files.iter().map(|(path, bytes)| match path.ends_with(".rst") {
+        true => record(SEGMENT | FIX | FIX_CONTENTS, bytes),
+        false => {
+            let mut config = bytes.clone();
+            if config.len() > 40 {
+                config[24..40].copy_from_slice(&ARCHIVE.0);
+            }
+            record(CONFIG | FIX, &config)
+        }
+    });
+    records.flatten().collect()
+}
+
+/// An archive's objects, with marks for the ids in them.
+fn as_objects(maker: &Maker) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut numbers: BTreeMap<Id, u8> = BTreeMap::new();
+    let mut last_kind = Kind::Chunk;
+    for (number, (kind, id, plain)) in maker.objects.iter().enumerate() {
+        let Ok(number) = u8::try_from(number) else { break };
+        let mut plain = plain.clone();
+        for at in 0..plain.len().saturating_sub(31) {
+            let named = Id(std::array::from_fn(|i| plain[at + i]));
+            if let Some(named) = numbers.get(&named) {
+                plain[at..at + 31].copy_from_slice(MARK);
+                plain[at + 31] = *named;
+            }
+        }
+        numbers.insert(*id, number);
+        let mut tag = OBJECT | (*kind as u8 - 1) << 2;
+        if *kind != last_kind {
+            tag |= NEW_BLOCK;
+        }
+        if *kind == Kind::Snapshot {
+            tag |= NEW_SEGMENT;
+        }
+        last_kind = *kind;
+        bytes.extend(record(tag, &plain));
+    }
+    bytes
+}
+
+fn makers() -> Vec<(&'static str, Maker)> {
+    let of = |name, items: &[Item], more: &[Item]| {
+        let mut maker = Maker::new(name);
+        maker.archive = ArchiveId(ARCHIVE.0);
+        maker.snapshot(items, |_| {});
+        if !more.is_empty() {
+            maker.snapshot(more, |snapshot| snapshot.time.secs += 60);
+        }
+        (name, maker)
+    };
+    let data = |n: u8| Piece::Data(vec![n; 40]);
+    let list = Item::pieces("list", vec![data(1), Piece::Hole(100), data(2), data(1)]);
+    let other = |name: &str, node| Item::new(name.as_bytes(), 0o644, Content::Other(node));
+    let target = b"../outside".to_vec();
+    let kinds = [
+        other("char", Node::CharDevice { major: 1, minor: 3 }),
+        other("fifo", Node::Fifo),
+        Item::file("hard-1", b"x").with(|meta| meta.links = 2),
+        Item::file("hard-2", b"x").with(|meta| meta.links = 2),
+        other("link", Node::Symlink { target }),
+    ];
+    let shared = Item::dir("a", vec![Item::file("f", b"1")]);
+    let long = Item::pieces("long", (0..30).map(data).collect());
+    let many: Vec<Item> = (0..40).map(|n| Item::file(&format!("{n:02}"), &[n])).collect();
+    let mut damaged = of("damaged", std::slice::from_ref(&list), &[]);
+    damaged.1.objects.remove(0);
+    let mut all = vec![
+        of("empty", &[], &[]),
+        of("list", std::slice::from_ref(&list), &[]),
+        of("kinds", &kinds, &[]),
+        of(
+            "two-states",
+            &[shared.clone(), list.clone()],
+            &[shared.clone(), long.clone()],
+        ),
+        of("shared", &[shared.clone(), Item::dir("b", vec![shared])], &[]),
+        of("many", &many, &[]),
+        of("long", &[long], &[]),
+    ];
+    all.push(damaged);
+    for (name, why) in [("two-levels", 1), ("three-levels", 2)] {
+        all.push((name, levels(why)));
+    }
+    all
+}
+
+/// A file whose list has so many levels above its leaves, and a directory whose nodes have.
+fn levels(levels: u8) -> Maker {
+    let mut maker = Maker::new("levels");
+    let chunk = maker.add(Kind::Chunk, b"four");
+    let mut items = vec![
+        ListItem {
+            len: 4,
+            id: Some(chunk)
+        };
+        2
+    ];
+    let mut size = 8;
+    let mut list = chunk;
+    for level in 0..=levels {
+        list = maker.add(Kind::ChunkList, &ListNode { level, items }.encode());
+        items = vec![
+            ListItem {
+                len: size,
+                id: Some(list)
+            };
+            2
+        ];
+        size *= 2;
+    }
+    let size = size / 2;
+    let entry = |name: &str| Entry {
+        name: name.as_bytes().to_vec(),
+        node: Node::File {
+            size,
+            content: Stored::List(list),
+        },
+        meta: crate::vectors::meta(0o600),
+    };
+    let mut children: Vec<Child> = ["a", "b", "c"]
+        .iter()
+        .map(|name| Child {
+            first: name.as_bytes().to_vec(),
+            id: maker.add(Kind::Tree, &TreeNode::Leaf(vec![entry(name)]).encode()),
+        })
+        .collect();
+    for level in 1..=levels {
+        let first = children[0].first.clone();
+        let id = maker.add(Kind::Tree, &TreeNode::Inner { level, children }.encode());
+        children = vec![Child { first, id }];
+    }
+    maker.snapshot_of(children[0].id, |_| {});
+    maker
+}
+
+fn objects() -> Vec<(String, Vec<u8>)> {
+    let document: Value =
+        serde_json::from_slice(&crate::vectors::objects()).expect("it was made a moment ago");
+    let vectors = document["vectors"].as_array().cloned().unwrap_or_default();
+    let mut seeds = Vec::new();
+    for vector in vectors {
+        let text = |key: &str| vector[key].as_str().unwrap_or_default().to_owned();
+        let kind = match text("kind").as_str() {
+            "chunk-list" => 1,
+            "tree" => 2,
+            "snapshot" => 3,
+            _ => continue,
+        };
+        let plain = text("plain");
+        let bytes = plain
+            .as_bytes()
+            .chunks(2)
+            .filter_map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+        if plain.len() < 3000 {
+            let hash = blake3::hash(text("name").as_bytes()).to_hex();
+            seeds.push((
+                format!("{}-{}", text("kind"), &hash[..6]),
+                std::iter::once(kind).chain(bytes).collect(),
+            ));
+        }
+    }
+    seeds
+}
+
+fn chunkers() -> Vec<(String, Vec<u8>)> {
+    let bytes = blake3::hash(b"chunker seeds").as_bytes().repeat(6);
+    (0..8_u8)
+        .map(|n| {
+            let Chunker { mask_s, mask_l, .. } = Chunker::default();
+            let head = [n << 1, n, n, n, n, 10 * n, 5, n, 2];
+            let masks = [mask_s.to_le_bytes(), mask_l.to_le_bytes()].concat();
+            let seed = [&head[..], &masks, &bytes[usize::from(n)..]].concat();
+            (format!("seed-{n}"), seed)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::archive::DAMAGE;
+    use super::*;
+
+    #[test]
+    fn seeds_are_few_and_small() {
+        let seeds = seeds();
+        assert!(seeds.len() < 300, "{}", seeds.len());
+        assert!(seeds.iter().any(|(target, ..)| *target == "archive"));
+    }
+
+    #[test]
+    fn damage_is_a_record_too() {
+        let (_, maker) = makers().remove(1);
+        let mut bytes = as_objects(&maker);
+        bytes.extend(record(DAMAGE, &[1, 70, 0, 0, 0, 1]));
+        crate::fuzzing::archive(&bytes);
+    }
+}
