@@ -293,17 +293,13 @@ fn snapshots_that_are_not_there() {
             (
                 &["ls", "latest~99"],
                 1,
-                "error: there is no snapshot \"latest~99\"\n  see what there is: restante -a DIR/archive snapshots",
+                "error: there is no snapshot \"latest~99\"\n  there are 2 snapshots: latest~1 is the oldest\n  \
+                 see what there is: restante -a DIR/archive snapshots",
             ),
             (
                 &["cat", "000000000000:src/note"],
                 1,
                 "error: there is no snapshot \"000000000000\"\n  see what there is: restante -a DIR/archive snapshots",
-            ),
-            (
-                &["ls", "2020-01-01"],
-                1,
-                "error: there is no snapshot \"2020-01-01\"\n  see what there is: restante -a DIR/archive snapshots",
             ),
             (
                 &["ls", "newest"],
@@ -319,6 +315,12 @@ fn snapshots_that_are_not_there() {
             ),
         ],
     );
+    let oldest = exch.json(&["snapshots"])[0]["id"].as_str().expect("an id")[..8].to_owned();
+    let text = format!(
+        "error: there is no snapshot \"2020-01-01\"\n  the oldest is {oldest} of 2026-11-22 08:00:00\n  \
+         see what there is: restante -a DIR/archive snapshots"
+    );
+    assert_failures(&exch, "", &[(&["ls", "2020-01-01"], 1, text)]);
     exch.write("exchsrvr/Conndata/Tables/a.tbl", "x");
     exch.write("restante.toml", "[roots]\nexchsrvr = \"exchsrvr\"\n");
     exch.ok(&["snapshot", "--connector", "conn-tables"]);

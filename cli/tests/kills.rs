@@ -134,8 +134,9 @@ fn interrupted() {
             .into_iter()
             .find(|ended| ended.code != 0)
             .expect("one that is interrupted");
+        let text = "error: interrupted\n  every finished snapshot is intact; what was stored is used again next time\n";
         let shown = (ended.code, ended.stderr.as_str(), ended.stdout.as_str());
-        assert_eq!(shown, (130, "error: interrupted\n", ""), "signal {number}");
+        assert_eq!(shown, (130, text, ""), "signal {number}");
         exch.verify();
         exch.ok(&["snapshot", "src"]);
         assert_eq!(exch.names("archive/tmp"), [""; 0]);

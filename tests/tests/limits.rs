@@ -130,7 +130,10 @@ fn no_names_make_a_directory_too_large_to_be_kept() {
     // The first name of 600, and both of two, end a leaf and every node that went by the same byte.
     let hash = |name: &str| *blake3::hash(name.as_bytes()).as_bytes();
     let ends_all = |name: &String| hash(name)[..2] == [0, 0];
-    let mut chosen: Vec<String> = (0..600_000).map(|n| format!("a{n:06}")).filter(ends_all).collect();
+    let mut chosen: Vec<String> = (0..600_000)
+        .map(|n| format!("a{n:06}"))
+        .filter(ends_all)
+        .collect();
     assert!(chosen.len() > 3, "{} names", chosen.len());
     chosen.push("z".into());
     let consecutive = (341..941).map(|n| format!("{n:06}")).collect();

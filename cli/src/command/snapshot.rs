@@ -131,6 +131,9 @@ fn paths_job(cx: &mut Context, args: &Snapshot) -> Result<Job> {
             Ok(path) => path,
             Err(failure) => {
                 missing.push(failure);
+                // It stays a path of the source, so that the parent is found when it is there again.
+                let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                paths.push(from_os(absolute.as_os_str()));
                 continue;
             }
         };

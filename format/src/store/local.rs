@@ -268,7 +268,8 @@ impl Store for LocalStore {
     fn put(&self, name: Name, contents: &[u8]) -> io::Result<()> {
         let target = self.path(name);
         let mut temporary = self.temporary_file()?;
-        temporary.write_all(contents)?;
+        // Through the file itself: the wrapper's errors name the temporary path, which helps nobody.
+        temporary.as_file_mut().write_all(contents)?;
         temporary.as_file().sync_all()?;
         if let Some(mappings) = &self.mappings {
             mappings
