@@ -302,7 +302,9 @@ class TestCodec(Case):
             self.assertEqual(uint(value).hex(), encoded)
         for value in (0, -1, 1, -2, 2**63 - 1, -2**63):
             self.assertEqual(Decoder(sint(value), "").int(""), value)
-        self.assertEqual(Decoder(uint(5, 8), "").uint("", 32), 5)  # F-001
+        self.assertEqual(Decoder(uint(5, 4), "").uint("", 32), 5)  # F-001
+        with self.assertRaises(Damaged):
+            Decoder(uint(5, 8), "").uint("", 32)
         for encoded in ("fe", "ff", "fe" + "00" * 16, "fb", "fb00", "fc000000", "fd" + "00" * 7, ""):
             with self.assertRaises(Damaged):
                 Decoder(bytes.fromhex(encoded), "").uint("")
@@ -473,11 +475,11 @@ class TestSegment(Case):
 
     def test_large_limits(self):
         b = Builder(1)
-        b.snapshot(b.leaf(entry(b"a", file_node(9 << 20, 1, b.chunk(bytes(9 << 20))))))
-        self.rejects(self.write(b.segment()), "F-100")
+        b.snapshot(b.leaf(entry(b"a", file_node(17 << 20, 1, b.chunk(bytes(17 << 20))))))
+        self.rejects(self.write(b.segment()), "F-034")
         b = Builder(1)
-        id = b.chunk(bytes(8 << 20))
-        b.snapshot(b.leaf(entry(b"a", file_node(8 << 20, 1, id))))
+        id = b.chunk(bytes(16 << 20))
+        b.snapshot(b.leaf(entry(b"a", file_node(16 << 20, 1, id))))
         self.accepts(self.write(b.segment()))
 
     def test_zstd(self):
@@ -754,6 +756,7 @@ class TestObjects(Case):
                 (dict(mode=2**32), "section 1"), (dict(flags=2**32), "section 1"),
                 (dict(xattrs=[(b"b", b""), (b"a", b"")]), "section 8"),
                 (dict(xattrs=[(b"a", b""), (b"a", b"")]), "section 8"),
+                (dict(xattrs=[(b"", b"")]), "section 8"), (dict(xattrs=[(b"a\0b", b"")]), "section 8"),
                 (dict(xattrs=[(b"a", bytes(2 << 20))]), "F-100")):
             self.decode_fails(TREE, leaf(entry(b"a", FIFO, **named)), requirement)
         for named in (dict(flags=3), dict(mode=0o7777), dict(mtime=(-2**63, 10**9 - 1)),
@@ -770,7 +773,7 @@ class TestObjects(Case):
         for node, requirement in (
                 (uint(7), "section 8"), (file_node(1), "F-072"), (file_node(0, 1, x), "F-072"),
                 (file_node(0, 2, x), "F-072"), (file_node(5, 3, x), "section 8"),
-                (file_node((8 << 20) + 1, 1, x), "F-072"), (file_node(2**63, 2, x), "F-062"),
+                (file_node((16 << 20) + 1, 1, x), "F-072"), (file_node(2**63, 2, x), "F-062"),
                 (link_node(b""), "section 8"), (link_node(b"a\0"), "section 8"),
                 (link_node(b"a" * 65537), "F-100"), (uint(3) + uint(2**32) + uint(0), "section 1"),
                 (uint(4) + uint(0) + uint(2**32), "section 1")):
@@ -984,7 +987,7 @@ class TestRestore(Case):
         c = b.chunk(b"hello")
         b.snapshot(b.leaf(
             entry(b"a", file_node(5, 1, c), mtime=(2**63 - 1, 0)),
-            entry(b"b", file_node(5, 1, c), xattrs=((b"", b""), (b"a\0b", b""), (b"nons", b""))),
+            entry(b"b", file_node(5, 1, c), xattrs=((b"alsonone", b""), (b"nons", b""))),
             entry(b"c", link_node(b"t" * 65536)),
             entry(b"d", uint(3) + uint(2**32 - 1) + uint(2**32 - 1)),
             entry(b"e" * 1024, dir_node(b.leaf(entry(b"x", dir_node(b.leaf())))), links=1),

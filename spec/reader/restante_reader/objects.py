@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from .codec import (MAX_CHUNK, MAX_ITEMS, MAX_LEVEL, MAX_LISTED_PATHS, MAX_NAME, MAX_OBJECT,
+from .codec import (MAX_ITEMS, MAX_LEVEL, MAX_LISTED_PATHS, MAX_NAME, MAX_OBJECT,
                     MAX_TARGET, MAX_XATTRS, Decoder)
 from .errors import Damaged
 
@@ -25,9 +25,8 @@ def object_id(kind: int, plain: bytes) -> bytes:
 def check_size(kind: int, length: int, what: str):
     if length == 0:
         raise Damaged("F-042", what, "an object is never empty")
-    limit = MAX_CHUNK if kind == CHUNK else MAX_OBJECT
-    if length > limit:
-        raise Damaged("F-100", what, f"{length} bytes, at most {limit} allowed")
+    if length > MAX_OBJECT:
+        raise Damaged("F-100", what, f"{length} bytes, at most {MAX_OBJECT} allowed")
 
 
 # Section 7
@@ -194,6 +193,8 @@ def decode_entry(d: Decoder, owners: list[Owner]) -> Entry:
     total = 0
     for _ in range(d.count("xattrs")):
         key, value = d.bytes("xattr name"), d.bytes("xattr value")
+        if not key or b"\0" in key:
+            d.fail("section 8", "xattrs", f"{key[:80]!r} cannot be a name")
         if xattrs and key <= xattrs[-1][0]:
             d.fail("section 8", "xattrs", f"{key[:80]!r} is not after {xattrs[-1][0][:80]!r}")
         total += len(key) + len(value)
@@ -216,8 +217,8 @@ def decode_node(d: Decoder) -> tuple[str, tuple]:
             d.fail("section 8", "content", f"variant {content} is unknown")
         if (content == 0) != (size == 0):
             d.fail("F-072", "content", f"variant {content} with a size of {size}")
-        if content == CHUNK and size > MAX_CHUNK:
-            d.fail("F-072", "size", f"{size} bytes in one chunk, which has at most {MAX_CHUNK}")
+        if content == CHUNK and size > MAX_OBJECT:
+            d.fail("F-072", "size", f"{size} bytes in one chunk, which has at most {MAX_OBJECT}")
         if size >= 1 << 63:
             d.fail("F-062", "size", "2^63 or more")
         return type, (size, content, d.id("content") if content else None)
