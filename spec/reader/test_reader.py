@@ -478,8 +478,8 @@ class TestSegment(Case):
         b.snapshot(b.leaf(entry(b"a", file_node(17 << 20, 1, b.chunk(bytes(17 << 20))))))
         self.rejects(self.write(b.segment()), "F-034")
         b = Builder(1)
-        id = b.chunk(bytes(16 << 20))
-        b.snapshot(b.leaf(entry(b"a", file_node(16 << 20, 1, id))))
+        id = b.chunk(bytes(8 << 20))
+        b.snapshot(b.leaf(entry(b"a", file_node(8 << 20, 1, id))))
         self.accepts(self.write(b.segment()))
 
     def test_zstd(self):
