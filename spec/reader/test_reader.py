@@ -109,7 +109,8 @@ def chunk_list(level, *parts):
 
 def snapshot_bytes(root, time=(1_700_000_000, 0), host=b"host", connector=None, paths=(b"/p",),
                    tags=(), parent=None, program=b"test 1", numbers=(1, 2, 3, 4, 5, 6), torn=(),
-                   unreadable=(), counts=(0, 0)):
+                   unreadable=(), counts=None):
+    counts = counts or (len(torn), len(unreadable))
     return (sint(time[0]) + uint(time[1]) + data(host)
             + option(None if connector is None else data(connector)) + items(map(data, paths))
             + items(map(data, tags)) + root + option(parent) + data(program)
@@ -830,7 +831,8 @@ class TestObjects(Case):
                 (dict(time=(0, 10**9)), "section 9"), (dict(host=b"h" * 1025), "F-100"),
                 (dict(host=b"\xff"), "section 1"), (dict(connector=b"c" * 257), "F-100"),
                 (dict(tags=(b"b", b"a")), "section 9"), (dict(tags=(b"a", b"a")), "section 9"),
-                (dict(torn=[b"x"] * 1001), "F-100"),
+                (dict(torn=[b"x"] * 1001), "F-100"), (dict(torn=[bytes(1 << 20), b"x"]), "F-100"),
+                (dict(torn=[b"x"], counts=(0, 1)), "section 9"),
                 (dict(unreadable=[(b"x", b"y")] * 1001), "F-100"),
                 (dict(unreadable=[(b"x", b"\xff")]), "section 1"),
                 (dict(program=b"\xff"), "section 1")):

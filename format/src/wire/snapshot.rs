@@ -4,7 +4,7 @@ use super::codec::{Decode, Encode, from_compact, to_compact};
 use super::tree::StoredTime;
 use crate::error::Flaw;
 use crate::id::Id;
-use crate::limits::{CONNECTOR_BYTES, HOST_BYTES, LISTED_PATHS};
+use crate::limits::{CONNECTOR_BYTES, HOST_BYTES, LISTED_BYTES, LISTED_PATHS};
 use crate::model::{Counts, Snapshot, Unreadable};
 
 #[derive(Encode, Decode)]
@@ -79,6 +79,15 @@ pub fn decode_snapshot(bytes: &[u8]) -> Result<Snapshot, Flaw> {
     }
     if stored.torn.len() > LISTED_PATHS || stored.unreadable.len() > LISTED_PATHS {
         return Err(flaw("paths", "are more than 1,000"));
+    }
+    let torn_bytes: usize = stored.torn.iter().map(Vec::len).sum();
+    let unreadable_bytes: usize = stored
+        .unreadable
+        .iter()
+        .map(|(path, reason)| path.len() + reason.len())
+        .sum();
+    if torn_bytes > LISTED_BYTES || unreadable_bytes > LISTED_BYTES {
+        return Err(flaw("paths", "are longer than 1 MiB"));
     }
     if (stored.torn.len() as u64) > stored.torn_count {
         return Err(flaw("torn count", "is less than the paths listed"));
@@ -158,11 +167,12 @@ mod tests {
     #[test]
     fn constraints() {
         type Change = fn(&mut Snapshot);
-        let changes: [(&str, Change); 6] = [
+        let changes: [(&str, Change); 7] = [
             ("time", |s| s.time.nanos = 1_000_000_000),
             ("host", |s| s.host = "x".repeat(1025)),
             ("connector", |s| s.connector = Some("x".repeat(257))),
             ("tags", |s| s.tags.swap(0, 1)),
+            ("paths", |s| s.torn = vec![vec![b'x'; LISTED_BYTES + 1]]),
             ("torn count", |s| s.counts.torn = 0),
             ("unreadable count", |s| s.counts.unreadable = 0),
         ];

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from .codec import (MAX_ITEMS, MAX_LEVEL, MAX_LISTED_PATHS, MAX_NAME, MAX_OBJECT,
+from .codec import (MAX_ITEMS, MAX_LEVEL, MAX_LISTED_BYTES, MAX_LISTED_PATHS, MAX_NAME, MAX_OBJECT,
                     MAX_TARGET, MAX_XATTRS, Decoder)
 from .errors import Damaged
 
@@ -282,6 +282,11 @@ def decode_snapshot(plain: bytes, what: str = "snapshot") -> Snapshot:
     torn = [d.bytes("torn") for _ in range(d.count("torn", MAX_LISTED_PATHS))]
     unreadable = [(d.bytes("unreadable path"), d.text("unreadable reason"))
                   for _ in range(d.count("unreadable", MAX_LISTED_PATHS))]
+    listed = (sum(map(len, torn)), sum(len(p) + len(r.encode()) for p, r in unreadable))
+    if max(listed) > MAX_LISTED_BYTES:
+        d.fail("F-100", "torn, unreadable", f"{max(listed)} bytes, at most {MAX_LISTED_BYTES} allowed")
+    if len(torn) > torn_count or len(unreadable) > unreadable_count:
+        d.fail("section 9", "torn count, unreadable count", "less than the paths listed")
     d.end()
     return Snapshot(time, host, connector, paths, tags, root, parent, program, *six, stored_bytes,
                     torn_count, unreadable_count, torn, unreadable)
