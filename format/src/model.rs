@@ -187,13 +187,13 @@ pub fn is_valid_name(name: &[u8]) -> bool {
 }
 
 /// A path or name as text for people: valid UTF-8 as it is, control characters and other bytes escaped,
-/// so that no name can play tricks on a terminal.
+/// so that no name can play tricks on a terminal, and no two names look the same.
 pub fn display_bytes(bytes: &[u8]) -> String {
     use fmt::Write;
     let mut text = String::with_capacity(bytes.len());
     for part in bytes.utf8_chunks() {
         for c in part.valid().chars() {
-            if c.is_control() {
+            if c.is_control() || c == '\\' {
                 let _ = write!(text, "{}", c.escape_default());
             } else {
                 text.push(c);
@@ -283,5 +283,6 @@ mod tests {
     fn display_escapes_what_a_terminal_would_obey() {
         assert_eq!(display_bytes(b"a\x1b[2Jb\xff\n"), "a\\u{1b}[2Jb\\xff\\n");
         assert_eq!(display_bytes("Grüße".as_bytes()), "Grüße");
+        assert_eq!(display_bytes(b"a\\xff"), "a\\\\xff");
     }
 }

@@ -454,7 +454,7 @@ fn bad_trees() -> Vec<Value> {
             "section 8",
             Bytes::default().uint(2).uint(0).uint(0).0,
         ),
-        bad("65,537 entries", "F-100", start().uint(0).uint(65_537).0),
+        bad("65,537 entries", "section 8", start().uint(0).uint(65_537).0),
         bad("2^60 owners", "F-100", start().uint(1 << 60).0),
         bad("2^60 entries", "F-100", start().uint(0).uint(1 << 60).0),
         bad(
@@ -659,6 +659,12 @@ fn snapshots() -> Vec<Value> {
         bad("1,001 unreadable paths", "F-100", &|s| {
             s.unreadable = vec![(b"p".to_vec(), vec![]); 1001];
             s.listed_counts[1] = 5000;
+        }),
+        bad("more torn paths than counted", "section 9", &|s| {
+            s.listed_counts[0] = 0
+        }),
+        bad("more unreadable paths than counted", "section 9", &|s| {
+            s.listed_counts[1] = 0
         }),
         reject("snapshot", "empty", "F-042", vec![]),
         reject("snapshot", "cut off", "F-002", bytes[..bytes.len() - 1].to_vec()),
