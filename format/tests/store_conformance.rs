@@ -98,6 +98,7 @@ fn foreign_files_are_ignored() {
     ] {
         std::fs::write(segments.join(foreign), "x").expect("write");
     }
+    std::fs::create_dir(segments.join(format!("{}.rst", "a".repeat(64)))).expect("make folder");
     assert_eq!(store.list().expect("list"), []);
 }
 

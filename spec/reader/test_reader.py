@@ -853,14 +853,14 @@ class TestObjects(Case):
                 tree = b.leaf(entry(b"d", dir_node(tree)))
             b.snapshot(tree)
             return self.write(b.segment())
-        self.accepts(chain(4096))
+        self.accepts(chain(4095))
         self.accepts(chain(4095, (entry(b"f", FIFO),)))
+        self.rejects(chain(4096), "F-077")
         self.rejects(chain(4096, (entry(b"f", FIFO),)), "F-077")
-        self.rejects(chain(4097), "F-077")
         # Known already from a higher place
         b = Builder(1)
         tree = b.leaf()
-        for i in range(4096):
+        for i in range(4095):
             tree = b.leaf(entry(b"d", dir_node(tree)))
         b.snapshot(b.leaf(entry(b"e", dir_node(b.leaf(entry(b"f", dir_node(tree)))))))
         b.snapshot(tree)

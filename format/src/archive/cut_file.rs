@@ -9,7 +9,7 @@ use crate::id::{Id, Kind};
 use crate::source::{Region, SourceFile, Stat};
 
 /// How much of a file is read before its chunks are hashed, in bytes.
-const WINDOW_BYTES: usize = 8 << 20;
+const WINDOW_BYTES: usize = 4 << 20;
 
 /// A piece of a file on the way in.
 pub(super) enum Piece<'a> {

@@ -48,7 +48,9 @@ impl Default for Memory {
 impl Memory {
     /// For decoded blocks that are kept for the next object in them.
     fn cache_bytes(self) -> usize {
-        usize::try_from(self.bytes / 8).unwrap_or(usize::MAX).max(4 << 20)
+        usize::try_from(self.bytes / 16)
+            .unwrap_or(usize::MAX)
+            .max(4 << 20)
     }
 
     /// How many tasks that hold up to `task_bytes` each may be under way.

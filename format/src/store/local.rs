@@ -15,7 +15,7 @@ use super::{Lock, LockMode, Name, Store, range_error, slice};
 /// How many mappings, and of how many bytes, are kept for the next read of the same segment. Mapped
 /// pages that were read count as the process's memory.
 const KEPT_MAPPINGS: usize = 256;
-const KEPT_BYTES: usize = 48 << 20;
+const KEPT_BYTES: usize = 24 << 20;
 
 /// A folder of the local file system.
 #[derive(Debug)]
@@ -237,7 +237,9 @@ impl Store for LocalStore {
                 continue;
             };
             match entry.metadata() {
-                Ok(metadata) => names.push((name, metadata.len())),
+                Ok(metadata) if metadata.is_file() => names.push((name, metadata.len())),
+                // A folder or a link of that name is nobody's segment.
+                Ok(_) => {}
                 // Deleted since the folder was read.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),

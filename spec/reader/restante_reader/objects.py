@@ -158,7 +158,7 @@ def decode_leaf(d: Decoder) -> Leaf:
         uid, gid = d.uint("uid", 32), d.uint("gid", 32)
         owners.append(Owner(uid, gid, d.bytes("user"), d.bytes("group")))
     entries: list[Entry] = []
-    for _ in range(d.count("entries")):
+    for _ in range(d.count("entries", MAX_ITEMS)):
         entry = decode_entry(d, owners)
         if entries and entry.name <= entries[-1].name:
             d.fail("F-070", "name", f"{entry.name!r} is not after {entries[-1].name!r}")

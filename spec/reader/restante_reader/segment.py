@@ -22,7 +22,6 @@ OBJECT = struct.Struct("<32sIIIB3s")
 TRAILER = struct.Struct("<8sQQQQQ16s32s")
 SEAL_CONTEXT = "restante 2026 segment seal v1"
 KNOWN_INCOMPATIBLE = 0
-PARITY = 1  # a compatible flag
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
 assert (HEADER.size, BLOCK.size, OBJECT.size, TRAILER.size) == (64, 56, 48, 96)
@@ -100,7 +99,7 @@ class Segment:
         if name_seal is not None and name_seal != self.seal:
             self.fail("F-012", end + 64, "the seal is not the one in the file's name")
 
-        _, _, reserved_1, incompatible, compatible, reserved_2, self.archive_id, reserved_3 = \
+        _, _, reserved_1, incompatible, _, reserved_2, self.archive_id, reserved_3 = \
             HEADER.unpack(header)
         if incompatible & ~KNOWN_INCOMPATIBLE:
             self.newer(name_seal, True, 12, f"incompatible flags {incompatible:#x}")
@@ -110,10 +109,10 @@ class Segment:
             self.fail("F-004", end + 48, "reserved bytes of the trailer are not zero")
         if parity_offset != directory_offset + directory_length:
             self.fail("F-030", end + 24, "the parity does not start where the directory ends")
-        if parity_length and not compatible & PARITY:
-            self.fail("F-030", end + 32, "parity in a segment without the flag for it")
-        if parity_offset + parity_length != end:
-            self.fail("F-030", end + 32, "the trailer does not start where the parity ends")
+        if parity_length:
+            self.fail("F-030", end + 32, "parity, which this version has none of")
+        if parity_offset != end:
+            self.fail("F-030", end + 24, "the trailer does not start where the parity ends")
         if segment_length != self.length:
             self.fail("F-030", end + 40, f"{segment_length} in a file of {self.length} bytes")
         self.check_directory(directory_offset)
@@ -145,8 +144,8 @@ class Segment:
             block, at = self.block_entry(i), start + COUNTS.size + BLOCK.size * i
             if block.offset != expected:
                 self.fail("F-030", at, f"block {i} at {block.offset}, not at {expected}")
-            if block.stored < 1:
-                self.fail("F-034", at + 8, f"block {i} is empty")
+            if not 1 <= block.stored <= MAX_BLOCK:
+                self.fail("F-034", at + 8, f"block {i} has {block.stored} stored bytes")
             if not 1 <= block.plain <= MAX_BLOCK:
                 self.fail("F-034", at + 12, f"block {i} has {block.plain} plain bytes")
             if block.method > 1:

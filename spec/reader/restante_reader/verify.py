@@ -58,7 +58,7 @@ def check_bytes(archive: Archive, problems: list[Damaged]):
 def check_tree(archive: Archive, root: bytes, heights: dict[bytes, int], problems: list[Damaged]):
     """A tree with everything below it; each directory once, however often it occurs.
 
-    heights: the levels of entries below each tree that has been checked (F-077).
+    heights: the levels of directories below each tree that has been checked (F-077).
     """
     stack: list[list] = []  # tree id, directory, height
 
@@ -76,8 +76,8 @@ def check_tree(archive: Archive, root: bytes, heights: dict[bytes, int], problem
         id, directory, height = frame
         try:
             entry = directory.next()
-            if entry and len(stack) > MAX_NESTING:
-                directory.fail("F-077", f"more than {MAX_NESTING} levels of entries")
+            if entry and entry.type == "dir" and len(stack) >= MAX_NESTING:
+                directory.fail("F-077", f"a directory on level {MAX_NESTING}")
         except Damaged as damage:
             problems.append(damage)
             entry = None
@@ -87,7 +87,6 @@ def check_tree(archive: Archive, root: bytes, heights: dict[bytes, int], problem
             if stack:
                 stack[-1][2] = max(stack[-1][2], height + 1)
             continue
-        frame[2] = max(height, 1)
         try:
             if entry.type == "file":
                 check_content(archive, entry)
@@ -97,7 +96,7 @@ def check_tree(archive: Archive, root: bytes, heights: dict[bytes, int], problem
                     enter(child)
                 else:
                     frame[2] = max(frame[2], heights[child] + 1)
-                    if len(stack) + heights[child] > MAX_NESTING:
-                        directory.fail("F-077", f"more than {MAX_NESTING} levels of entries")
+                    if len(stack) + heights[child] >= MAX_NESTING:
+                        directory.fail("F-077", f"a directory on level {MAX_NESTING}")
         except Damaged as damage:
             problems.append(damage)

@@ -90,8 +90,8 @@ def walk(archive: Archive, root: bytes, on_damage: Callable[[list[bytes], Damage
         if directory:
             try:
                 entry = directory.next()
-                if entry and len(stack) > MAX_NESTING:
-                    directory.fail("F-077", f"more than {MAX_NESTING} levels of entries")
+                if entry and entry.type == "dir" and len(stack) >= MAX_NESTING:
+                    directory.fail("F-077", f"a directory on level {MAX_NESTING}")
             except Damaged as damage:
                 on_damage(path, damage)
                 entry = None
