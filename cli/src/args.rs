@@ -115,7 +115,7 @@ U only owner, mode, time or attributes changed.")]
 #[derive(Debug, Args)]
 pub(crate) struct Init {
     /// How hard to compress: a zstd level from -7 to 22
-    #[arg(long, value_name = "LEVEL", default_value_t = 3, allow_negative_numbers = true,
+    #[arg(long, value_name = "LEVEL", default_value_t = crate::command::init::ZSTD_LEVEL, allow_negative_numbers = true,
           value_parser = clap::value_parser!(i32).range(-7..=22))]
     pub(crate) zstd_level: i32,
 }

@@ -164,6 +164,14 @@ impl Entry {
         }
     }
 
+    /// The tree of a directory; `None` for anything else.
+    pub fn tree(&self) -> Option<Id> {
+        match self.node {
+            Node::Dir { tree } => Some(tree),
+            _ => None,
+        }
+    }
+
     /// Whether `other` is a hard link to the same file (F-075).
     pub fn is_same_file(&self, other: &Self) -> bool {
         let same_meta = || {
@@ -175,6 +183,14 @@ impl Entry {
         };
         self.meta.links > 1 && self.node == other.node && same_meta()
     }
+}
+
+/// Lengthens a path inside a snapshot by a name.
+pub fn push_name(path: &mut Vec<u8>, name: &[u8]) {
+    if !path.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
 }
 
 /// Whether a name can stand in a tree: not empty, not too long, no separator, no NUL, not `.` or `..`.

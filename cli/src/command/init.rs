@@ -36,6 +36,9 @@ pub(crate) fn run(cx: &mut Context, args: &Init) -> Result<()> {
 /// The files and folders of an archive.
 const OWN_FILES: [&str; 4] = ["config", "lock", "segments", "tmp"];
 
+/// The zstd level of archives whose maker asks for none.
+pub(crate) const ZSTD_LEVEL: i32 = 3;
+
 /// Makes an archive in an empty or missing folder.
 pub(crate) fn make(folder: &Path, zstd_level: i32) -> Result<Archive> {
     let location = folder.display();

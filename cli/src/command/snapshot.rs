@@ -79,7 +79,7 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
 fn open(cx: &mut Context, args: &Snapshot) -> Result<Archive> {
     let folder = cx.archive_folder()?;
     if args.init && !folder.join("config").exists() {
-        match init::make(&folder, 3) {
+        match init::make(&folder, init::ZSTD_LEVEL) {
             Ok(archive) => cx.out.notice(&format!("made archive at {}", archive.location())),
             // Another process was faster: its archive will do.
             Err(_) if folder.join("config").exists() => {}

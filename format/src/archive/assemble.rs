@@ -11,7 +11,7 @@ use super::Archive;
 use super::cut_file::{Piece, cut_region};
 use super::examine::{
     Changed, Event as FileEvent, Examined, Examiner, Failed, FileRead, NotRead, OwnedPiece, Refused,
-    SmallFile, content_of,
+    SmallFile,
 };
 use super::walk::{Entered, Step};
 use super::writer::Writer;
@@ -19,7 +19,7 @@ use crate::content::{ListBuilder, ObjectSink, TreeBuilder};
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
 use crate::limits::{LISTED_BYTES, LISTED_PATHS};
-use crate::model::{Counts, Entry, Meta, Node, Timestamp, Unreadable};
+use crate::model::{Content, Counts, Entry, Meta, Node, Timestamp, Unreadable, push_name};
 use crate::ordered::Ordered;
 use crate::progress::Progress;
 use crate::segment::ObjectReader;
@@ -306,7 +306,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
     }
 
     fn open_dir(&mut self, name: Vec<u8>, meta: Option<Meta>, only_if_not_empty: bool) {
-        self.extend_path(&name);
+        push_name(&mut self.path, &name);
         let path_len = self.path.len();
         self.open.push(OpenDir {
             name,
@@ -481,19 +481,9 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         self.unreadable.push(Unreadable { path, reason }, bytes);
     }
 
-    fn extend_path(&mut self, name: &[u8]) {
-        if !self.path.is_empty() {
-            self.path.push(b'/');
-        }
-        self.path.extend_from_slice(name);
-    }
-
     fn path_of(&self, name: &[u8]) -> Vec<u8> {
         let mut path = self.path.clone();
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(name);
+        push_name(&mut path, name);
         path
     }
 
@@ -554,11 +544,15 @@ impl Pieces {
         list.push(item, sink)
     }
 
-    fn finish(self, size: u64, sink: &mut dyn ObjectSink) -> Result<crate::model::Content> {
+    fn finish(self, size: u64, sink: &mut dyn ObjectSink) -> Result<Content> {
         let list = match self.list {
             Some(list) => list.finish(sink)?,
             None => None,
         };
-        Ok(content_of(size, self.first.and_then(|item| item.id), list))
+        Ok(match (self.first.and_then(|item| item.id), list) {
+            (Some(id), _) if size > 0 => Content::Chunk(id),
+            (None, Some(id)) if size > 0 => Content::List(id),
+            _ => Content::Empty,
+        })
     }
 }

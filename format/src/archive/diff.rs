@@ -7,7 +7,7 @@ use crate::content::TreeReader;
 use crate::error::Result;
 use crate::id::Id;
 use crate::limits::DEPTH;
-use crate::model::{Entry, Node};
+use crate::model::{Entry, Node, push_name};
 use crate::progress::Progress;
 use crate::segment::ObjectReader;
 
@@ -77,13 +77,6 @@ struct Level<'a> {
     path_len: usize,
 }
 
-fn tree_of(entry: Option<&Entry>) -> Option<Id> {
-    match entry?.node {
-        Node::Dir { tree } => Some(tree),
-        _ => None,
-    }
-}
-
 /// Hands every difference between two trees to `found`, in the order of paths. The entries of a directory that is in one
 /// tree only are all named.
 pub fn diff(
@@ -111,11 +104,11 @@ pub fn diff(
             levels.pop();
             continue;
         };
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(&name);
-        let (tree_before, tree_after) = (tree_of(before.as_ref()), tree_of(after.as_ref()));
+        push_name(&mut path, &name);
+        let (tree_before, tree_after) = (
+            before.as_ref().and_then(Entry::tree),
+            after.as_ref().and_then(Entry::tree),
+        );
         let change = match (before, after) {
             (Some(before), Some(after)) if differs(&before, &after) => {
                 Some(Change::Modified { before, after })

@@ -338,15 +338,6 @@ pub(super) enum Event<'a> {
     Piece(Piece<'a>),
 }
 
-/// The content of a file of `size` bytes that is either one chunk or a list.
-pub(super) fn content_of(size: u64, only_chunk: Option<Id>, list: Option<Id>) -> Content {
-    match (only_chunk, list) {
-        (Some(id), _) if size > 0 => Content::Chunk(id),
-        (None, Some(id)) if size > 0 => Content::List(id),
-        _ => Content::Empty,
-    }
-}
-
 fn has_stat(meta: &Meta, stat: &Stat) -> bool {
     meta.mtime == stat.mtime
         && meta.ctime == stat.ctime

@@ -7,7 +7,7 @@ use crate::content::{TreeReader, load_list_node};
 use crate::error::{Error, Flaw, Result};
 use crate::id::{Id, Kind};
 use crate::limits::DEPTH;
-use crate::model::{Content, Entry, Node};
+use crate::model::{Content, Entry, Node, push_name};
 use crate::progress::Progress;
 use crate::segment::ObjectReader;
 
@@ -246,10 +246,7 @@ impl<'a> Follow<'a> {
                     continue;
                 }
             };
-            if !path.is_empty() {
-                path.push(b'/');
-            }
-            path.extend_from_slice(&entry.name);
+            push_name(&mut path, &entry.name);
             match entry.node {
                 Node::Dir { tree } if level >= DEPTH => self.charge(tree, snapshot, &path),
                 Node::Dir { tree } if self.trees.get(&tree) == Some(&false) => {

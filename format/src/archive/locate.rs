@@ -6,7 +6,7 @@ use crate::content::{TreeReader, find_entry};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::limits::DEPTH;
-use crate::model::{Entry, Node, display_bytes};
+use crate::model::{Entry, Node, display_bytes, push_name};
 use crate::segment::ObjectReader;
 
 /// How many names an error offers to choose from.
@@ -42,10 +42,7 @@ impl Archive {
             }
             match find_entry(&self.reader, tree, name)? {
                 Some(entry) => {
-                    if !walked.is_empty() {
-                        walked.push(b'/');
-                    }
-                    walked.extend_from_slice(name);
+                    push_name(&mut walked, name);
                     found = Some(entry);
                 }
                 None => return Err(unknown(listed, path, self.paths_in(tree, &walked)?)),
@@ -110,10 +107,7 @@ impl Iterator for TreeWalk<'_> {
                     continue;
                 }
             };
-            if !self.path.is_empty() {
-                self.path.push(b'/');
-            }
-            self.path.extend_from_slice(&entry.name);
+            push_name(&mut self.path, &entry.name);
             if let Node::Dir { tree } = entry.node {
                 if self.levels.len() >= DEPTH {
                     return Some(Err(too_deep(&self.path)));

@@ -70,7 +70,7 @@ impl Archive {
         }
         let index = self.reader.index();
         report.segments = index.segments().len() as u64;
-        let ends = |segment: &IndexedSegment| segment.len - (segment.directory.blocks_end() - 64);
+        let ends = |segment: &IndexedSegment| segment.len - segment.directory.blocks_len();
         report.bytes = index.segments().iter().map(ends).sum();
         if level == VerifyLevel::Full {
             self.check_blocks(progress, &mut report, &mut lost)?;
@@ -98,7 +98,7 @@ impl Archive {
         lost: &mut BTreeMap<Id, Damaged>,
     ) -> Result<()> {
         let segments = self.reader.index().segments();
-        let stored = |segment: &IndexedSegment| segment.directory.blocks_end() - 64;
+        let stored = |segment: &IndexedSegment| segment.directory.blocks_len();
         progress.total_bytes.store(
             segments.iter().map(stored).sum(),
             std::sync::atomic::Ordering::Relaxed,

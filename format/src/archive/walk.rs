@@ -10,7 +10,7 @@ use super::snapshot::{Root, Source};
 use crate::content::TreeReader;
 use crate::id::Id;
 use crate::limits::DEPTH;
-use crate::model::{Entry, Meta, Node, is_valid_name};
+use crate::model::{Entry, Meta, is_valid_name, push_name};
 use crate::segment::ObjectReader;
 use crate::source::{FileKind, Filter, Folder, Listed, SourceFile};
 
@@ -90,13 +90,6 @@ impl<'a> Previous<'a> {
     }
 }
 
-fn tree_of(entry: Option<&Entry>) -> Option<Id> {
-    match entry?.node {
-        Node::Dir { tree } => Some(tree),
-        _ => None,
-    }
-}
-
 fn refused(op: &str, error: &io::Error) -> String {
     format!("cannot {op}: {error}")
 }
@@ -124,7 +117,7 @@ impl<'a> Walker<'a> {
                 self.walk_root(&same[0], name, before)?;
             } else {
                 self.send(Step::EnterSynthetic(name.clone()))?;
-                self.walk_level(same, depth + 1, tree_of(before.as_ref()))?;
+                self.walk_level(same, depth + 1, before.as_ref().and_then(Entry::tree))?;
                 self.send(Step::Leave)?;
             }
         }
@@ -247,7 +240,7 @@ impl<'a> Walker<'a> {
         names.sort_unstable();
         // What is removed and made again while it is listed may be listed twice.
         names.dedup_by(|later, earlier| later.name == earlier.name);
-        let previous_tree = tree_of(previous.as_ref());
+        let previous_tree = previous.as_ref().and_then(Entry::tree);
         let only_if_not_empty = !is_root && root.filter.is_selective() && !root.filter.includes(path);
         let meta = match self.examiner.dir_meta(&folder, &stat, previous.as_ref()) {
             Ok(meta) => meta,
@@ -286,10 +279,7 @@ impl<'a> Walker<'a> {
             && let Some(Listed { name, is_dir }) = level.names.next()
         {
             path.truncate(level.path_len);
-            if !path.is_empty() {
-                path.push(b'/');
-            }
-            path.extend_from_slice(&name);
+            push_name(path, &name);
             if !is_valid_name(&name) {
                 self.send(Step::Unreadable(name, "the name cannot be kept".into()))?;
                 continue;

@@ -72,22 +72,20 @@ impl<'a, 'scope> Writer<'a, 'scope> {
         }
         self.stored.insert(id);
         self.new_objects += 1;
-        let block = if kind == Kind::Chunk {
-            &mut self.chunks
-        } else {
-            &mut self.others
-        };
-        if block.is_full_for(plain.len()) {
-            let full = std::mem::take(block);
+        if self.open_block(kind).is_full_for(plain.len()) {
+            let full = std::mem::take(self.open_block(kind));
             self.compress(full)?;
         }
-        let block = if kind == Kind::Chunk {
-            &mut self.chunks
-        } else {
-            &mut self.others
-        };
-        block.push(kind, id, plain);
+        self.open_block(kind).push(kind, id, plain);
         Ok(())
+    }
+
+    /// The block that gathers objects of this kind: chunks apart, so that reading trees touches no file data.
+    fn open_block(&mut self, kind: Kind) -> &mut PlainBlock {
+        match kind {
+            Kind::Chunk => &mut self.chunks,
+            _ => &mut self.others,
+        }
     }
 
     fn compress(&mut self, block: PlainBlock) -> Result<()> {

@@ -206,6 +206,11 @@ impl Directory {
         })
     }
 
+    /// The stored bytes of all blocks.
+    pub fn blocks_len(&self) -> u64 {
+        self.blocks_end() - HEADER_BYTES as u64
+    }
+
     /// The directory's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let count = |n: usize| u32::try_from(n).expect("a segment is sealed long before it has 2^32 entries");
