@@ -242,10 +242,12 @@ fn directory() -> Directory {
         offset: (n / SEGMENT_BLOCKS) as u32 * OBJECT_BYTES,
         len: OBJECT_BYTES,
         kind: Kind::Chunk,
+        generation: 0,
     });
     let mut directory = Directory {
         blocks: blocks.collect(),
         objects: objects.collect(),
+        deltas: Vec::new(),
     };
     directory.objects.sort_by_key(|object| object.id);
     directory

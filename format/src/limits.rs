@@ -17,6 +17,8 @@ pub const LINK_TARGET_BYTES: usize = 65_536;
 pub const DEPTH: usize = 4096;
 /// The highest level of a node above its leaves.
 pub const NODE_LEVEL: u8 = 7;
+/// The most bases that stand behind each other: a delta, its base, the base of that, and so on.
+pub const CHAIN: usize = 64;
 /// The most items or children of one node.
 pub const NODE_ITEMS: usize = 65_536;
 /// The most bytes of names and values of the extended attributes of one entry.

@@ -80,6 +80,7 @@ fn bombs_get_no_room() {
             offset: 0,
             len: 100,
             kind: Kind::Chunk,
+            generation: 0,
         },
     );
     drop(bomb);
@@ -106,6 +107,7 @@ fn put_block(store: &Arc<MemoryStore>, stored: &[u8], plain_len: u32, object: Ob
     let directory = Directory {
         blocks: vec![block],
         objects: vec![object],
+        deltas: Vec::new(),
     };
     let directory = directory.encode();
     let (trailer, trailer_bytes) = Trailer::seal(&bytes[..HEADER_BYTES], bytes.len() as u64, &directory);
@@ -322,6 +324,7 @@ fn objects_may_overlap_and_leave_gaps() {
             offset: 4,
             len: 3,
             kind: Kind::Chunk,
+            generation: 0,
         },
     );
     let archive = open(&store);

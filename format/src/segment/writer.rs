@@ -45,6 +45,7 @@ impl PlainBlock {
             offset,
             len,
             kind,
+            generation: 0,
         });
         self.bytes.extend_from_slice(plain);
     }
@@ -115,7 +116,7 @@ impl SegmentWriter {
     /// Its length if it were sealed after one more block of `stored_len` bytes with one object.
     pub fn sealed_len_with(&self, stored_len: usize) -> u64 {
         let (blocks, objects) = (self.directory.blocks.len() + 1, self.directory.objects.len() + 1);
-        (self.bytes.len() + stored_len + Directory::encoded_len(blocks, objects) + TRAILER_BYTES) as u64
+        (self.bytes.len() + stored_len + Directory::encoded_len(blocks, objects, 0) + TRAILER_BYTES) as u64
     }
 
     /// Lays a block into the segment.

@@ -11,8 +11,8 @@ mod tree;
 pub use config::{CONFIG_BYTES, Chunker, Config};
 pub use list::{Item, ListNode};
 pub use segment::{
-    ArchiveId, BLOCK_ENTRY_BYTES, BlockEntry, DIRECTORY_HEAD_BYTES, Directory, HEADER_BYTES, Header, Method,
-    OBJECT_ENTRY_BYTES, ObjectEntry, TRAILER_BYTES, Trailer, seal,
+    ArchiveId, BLOCK_ENTRY_BYTES, BlockEntry, DELTA_ENTRY_BYTES, DIRECTORY_HEAD_BYTES, DeltaEntry, Directory,
+    HEADER_BYTES, Header, Method, OBJECT_ENTRY_BYTES, ObjectEntry, TRAILER_BYTES, Trailer, seal,
 };
 pub use snapshot::{decode_snapshot, encode_snapshot};
 pub use tree::{Child, TreeNode};

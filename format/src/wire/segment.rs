@@ -16,6 +16,8 @@ pub const DIRECTORY_HEAD_BYTES: usize = 16;
 pub const BLOCK_ENTRY_BYTES: usize = 56;
 /// The size of an object's entry in the directory in bytes.
 pub const OBJECT_ENTRY_BYTES: usize = 48;
+/// The size of a delta's entry in the directory in bytes.
+pub const DELTA_ENTRY_BYTES: usize = 40;
 
 const SEALED_TRAILER_BYTES: usize = 64;
 const HEADER_MAGIC: [u8; 8] = *b"\x89RSTS\r\n\x1a";
@@ -146,10 +148,24 @@ pub struct ObjectEntry {
     pub block: u32,
     /// Offset in the block's plain bytes.
     pub offset: u32,
-    /// Length in bytes.
+    /// Length there in bytes: of the object's plain bytes, or of the frame that stands for them.
     pub len: u32,
     /// What it is.
     pub kind: Kind,
+    /// 0 for an object that is stored whole. A delta says how many versions it is away from one, by its
+    /// writer's count.
+    pub generation: u16,
+}
+
+/// What an object is made from that is stored as a delta.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeltaEntry {
+    /// The index of its object entry.
+    pub object: u32,
+    /// Length of its plain bytes.
+    pub plain_len: u32,
+    /// The object, of the same kind, whose plain bytes are the frame's prefix.
+    pub base: Id,
 }
 
 /// What a segment holds.
@@ -159,6 +175,8 @@ pub struct Directory {
     pub blocks: Vec<BlockEntry>,
     /// Its objects, by ascending id.
     pub objects: Vec<ObjectEntry>,
+    /// What those of them need that are deltas, in the same order.
+    pub deltas: Vec<DeltaEntry>,
 }
 
 #[derive(Encode, Decode)]
@@ -186,7 +204,15 @@ struct StoredObject {
     offset: u32,
     len: u32,
     kind: u8,
-    reserved: [u8; 3],
+    reserved: u8,
+    generation: u16,
+}
+
+#[derive(Encode, Decode)]
+struct StoredDelta {
+    object: u32,
+    plain_len: u32,
+    base: [u8; 32],
 }
 
 fn directory_flaw(field: &'static str, reason: impl Into<String>) -> Flaw {
@@ -195,8 +221,11 @@ fn directory_flaw(field: &'static str, reason: impl Into<String>) -> Flaw {
 
 impl Directory {
     /// The size of a directory with so many entries, in bytes.
-    pub fn encoded_len(block_count: usize, object_count: usize) -> usize {
-        DIRECTORY_HEAD_BYTES + block_count * BLOCK_ENTRY_BYTES + object_count * OBJECT_ENTRY_BYTES
+    pub fn encoded_len(block_count: usize, object_count: usize, delta_count: usize) -> usize {
+        DIRECTORY_HEAD_BYTES
+            + block_count * BLOCK_ENTRY_BYTES
+            + object_count * OBJECT_ENTRY_BYTES
+            + delta_count * DELTA_ENTRY_BYTES
     }
 
     /// The offset at which the blocks end.
@@ -217,10 +246,11 @@ impl Directory {
         let mut bytes = to_fixed(&StoredHead {
             block_count: count(self.blocks.len()),
             object_count: count(self.objects.len()),
-            delta_count: 0,
+            delta_count: count(self.deltas.len()),
             reserved: 0,
         });
-        bytes.reserve(Self::encoded_len(self.blocks.len(), self.objects.len()) - bytes.len());
+        let len = Self::encoded_len(self.blocks.len(), self.objects.len(), self.deltas.len());
+        bytes.reserve(len - bytes.len());
         for block in &self.blocks {
             bytes.extend(to_fixed(&StoredBlock {
                 offset: block.offset,
@@ -238,31 +268,42 @@ impl Directory {
                 offset: object.offset,
                 len: object.len,
                 kind: object.kind as u8,
-                reserved: [0; 3],
+                reserved: 0,
+                generation: object.generation,
+            }));
+        }
+        for delta in &self.deltas {
+            bytes.extend(to_fixed(&StoredDelta {
+                object: delta.object,
+                plain_len: delta.plain_len,
+                base: delta.base.0,
             }));
         }
         bytes
     }
 
-    /// The directory that `bytes` hold, with every constraint checked (F-030, F-033, F-034).
+    /// The directory that `bytes` hold, with every constraint checked (F-030, F-033, F-034, F-036).
     pub fn decode(bytes: &[u8]) -> Result<Self, Flaw> {
         if bytes.len() < DIRECTORY_HEAD_BYTES {
             return Err(directory_flaw("length", "is less than 16 bytes"));
         }
         let (head, entries) = bytes.split_at(DIRECTORY_HEAD_BYTES);
         let head: StoredHead = from_fixed("directory", head)?;
-        if head.delta_count != 0 || head.reserved != 0 {
+        if head.reserved != 0 {
             return Err(directory_flaw("reserved", "is not zero"));
         }
         let blocks_len = u64::from(head.block_count) * BLOCK_ENTRY_BYTES as u64;
         let objects_len = u64::from(head.object_count) * OBJECT_ENTRY_BYTES as u64;
-        if entries.len() as u64 != blocks_len + objects_len {
+        let deltas_len = u64::from(head.delta_count) * DELTA_ENTRY_BYTES as u64;
+        if entries.len() as u64 != blocks_len + objects_len + deltas_len {
             return Err(directory_flaw("length", "does not fit the number of entries"));
         }
-        let (blocks, objects) = entries.split_at(blocks_len as usize);
+        let (blocks, entries) = entries.split_at(blocks_len as usize);
+        let (objects, deltas) = entries.split_at(objects_len as usize);
         let mut directory = Self {
             blocks: Vec::with_capacity(head.block_count as usize),
             objects: Vec::with_capacity(head.object_count as usize),
+            deltas: Vec::with_capacity(head.delta_count as usize),
         };
         for bytes in blocks.chunks_exact(BLOCK_ENTRY_BYTES) {
             let block = decode_block(bytes, directory.blocks_end())?;
@@ -275,7 +316,27 @@ impl Directory {
             }
             directory.objects.push(object);
         }
-        Ok(directory)
+        let mut expected = (0..)
+            .zip(&directory.objects)
+            .filter(|(_, object)| object.generation > 0);
+        for bytes in deltas.chunks_exact(DELTA_ENTRY_BYTES) {
+            directory.deltas.push(decode_delta(bytes, expected.next())?);
+        }
+        match expected.next() {
+            None => Ok(directory),
+            Some(_) => Err(directory_flaw(
+                "deltas",
+                "are fewer than the objects that are deltas",
+            )),
+        }
+    }
+
+    /// What the object at this index is made from; `None` if it is stored whole.
+    pub fn delta(&self, object: u32) -> Option<&DeltaEntry> {
+        self.deltas
+            .binary_search_by_key(&object, |delta| delta.object)
+            .ok()
+            .map(|i| &self.deltas[i])
     }
 
     /// The entry of the object with this id, found by bisection.
@@ -338,8 +399,11 @@ fn decode_object(bytes: &[u8], blocks: &[BlockEntry]) -> Result<ObjectEntry, Fla
     if u64::from(stored.offset) + u64::from(stored.len) > u64::from(block.plain_len) {
         return Err(directory_flaw("object offset", "reaches beyond the block"));
     }
-    if stored.reserved != [0; 3] {
+    if stored.reserved != 0 {
         return Err(directory_flaw("reserved", "is not zero"));
+    }
+    if kind == Kind::Snapshot && stored.generation > 0 {
+        return Err(directory_flaw("object generation", "makes a delta of a snapshot"));
     }
     Ok(ObjectEntry {
         id: Id(stored.id),
@@ -347,6 +411,29 @@ fn decode_object(bytes: &[u8], blocks: &[BlockEntry]) -> Result<ObjectEntry, Fla
         offset: stored.offset,
         len: stored.len,
         kind,
+        generation: stored.generation,
+    })
+}
+
+/// `expected` is the next object that is a delta.
+fn decode_delta(bytes: &[u8], expected: Option<(u32, &ObjectEntry)>) -> Result<DeltaEntry, Flaw> {
+    let stored: StoredDelta = from_fixed("directory", bytes)?;
+    let Some((_, object)) = expected.filter(|(number, _)| *number == stored.object) else {
+        return Err(directory_flaw(
+            "delta object",
+            "is not the next one that is a delta",
+        ));
+    };
+    if stored.plain_len == 0 || stored.plain_len as usize > OBJECT_BYTES {
+        return Err(directory_flaw("delta length", "is zero or above 16 MiB"));
+    }
+    if stored.base == object.id.0 {
+        return Err(directory_flaw("delta base", "is the object itself"));
+    }
+    Ok(DeltaEntry {
+        object: stored.object,
+        plain_len: stored.plain_len,
+        base: Id(stored.base),
     })
 }
 
@@ -450,16 +537,26 @@ mod tests {
             method: Method::Raw,
             check: Id([1; 32]),
         };
-        let object = |n, block, offset, len| ObjectEntry {
+        let object = |n, block, offset, len, generation| ObjectEntry {
             id: Id([n; 32]),
             block,
             offset,
             len,
             kind: Kind::Chunk,
+            generation,
         };
         Directory {
             blocks: vec![block(64, 10), block(74, 5)],
-            objects: vec![object(1, 0, 0, 10), object(2, 1, 0, 2), object(3, 1, 2, 3)],
+            objects: vec![
+                object(1, 0, 0, 10, 0),
+                object(2, 1, 0, 2, 7),
+                object(3, 1, 2, 3, 0),
+            ],
+            deltas: vec![DeltaEntry {
+                object: 1,
+                plain_len: 100,
+                base: Id([9; 32]),
+            }],
         }
     }
 
@@ -473,7 +570,7 @@ mod tests {
             .len(),
             HEADER_BYTES
         );
-        assert_eq!(directory().encode().len(), Directory::encoded_len(2, 3));
+        assert_eq!(directory().encode().len(), Directory::encoded_len(2, 3, 1));
         assert_eq!(Trailer::seal(&[], 64, &[]).1.len(), TRAILER_BYTES);
     }
 
@@ -486,11 +583,11 @@ mod tests {
         );
     }
 
-    // F-030, F-033, F-034
+    // F-030, F-033, F-034, F-036
     #[test]
     fn every_constraint_of_the_directory_is_checked() {
         type Change = fn(&mut Directory);
-        let changes: [(&str, Change); 9] = [
+        let changes: [(&str, Change); 18] = [
             ("block offset", |d| d.blocks[1].offset = 75),
             ("block offset", |d| d.blocks[0].offset = 0),
             ("block length", |d| d.blocks[1].stored_len = 0),
@@ -500,6 +597,15 @@ mod tests {
             ("object offset", |d| d.objects[2].offset = 3),
             ("object offset", |d| d.objects[2].offset = u32::MAX),
             ("object id", |d| d.objects.swap(0, 1)),
+            ("object generation", |d| d.objects[1].kind = Kind::Snapshot),
+            ("delta object", |d| d.deltas[0].object = 0),
+            ("delta object", |d| d.deltas[0].object = u32::MAX),
+            ("delta object", |d| d.deltas.push(d.deltas[0])),
+            ("delta object", |d| d.objects[1].generation = 0),
+            ("deltas", |d| d.objects[2].generation = 1),
+            ("delta length", |d| d.deltas[0].plain_len = 0),
+            ("delta length", |d| d.deltas[0].plain_len = (16 << 20) + 1),
+            ("delta base", |d| d.deltas[0].base = Id([2; 32])),
         ];
         for (field, change) in changes {
             let mut changed = directory();
