@@ -119,7 +119,7 @@ pub fn segment(data: &[u8]) {
 
 /// The objects that the first blocks have lost.
 fn damaged_blocks(store: &MemoryStore, opened: &restante_format::index::IndexedSegment) -> Vec<Id> {
-    let Directory { blocks, objects } = &opened.directory;
+    let Directory { blocks, objects, .. } = &opened.directory;
     let mut damaged = Vec::new();
     for number in 0..blocks.len() {
         let inside: Vec<_> = objects
