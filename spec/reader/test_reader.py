@@ -131,16 +131,37 @@ def config(change=lambda c: None, archive_id=ARCHIVE_ID, check=True):
     return bytes(c) + (derive("restante 2026 config v1", bytes(c)) if check else bytes(32))
 
 
+def delta_frame(plain, base, **options):
+    past = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    return zstandard.ZstdCompressor(dict_data=past, **options).compress(plain)
+
+
 class Builder:
     """Collects objects and writes them as one segment; each part can be spoilt on the way."""
 
     def __init__(self, method=0, per_block=1000):
         self.method, self.per_block, self.objects = method, per_block, {}
+        self.deltas = {}  # id: frame, plain length, base's id, generation
 
     def add(self, kind, plain):
         id = id_of(kind, plain)
         self.objects[id] = kind, plain
         return id
+
+    def delta(self, kind, plain, base, generation=1, frame=None, length=None, base_id=None):
+        """Stores an object as a delta of other plain bytes, which are not added."""
+        id = self.add(kind, plain)
+        frame = delta_frame(plain, base) if frame is None else frame
+        self.deltas[id] = (frame, len(plain) if length is None else length,
+                           base_id or id_of(kind, base), generation)
+        return id
+
+    def without(self, *ids):
+        """The same, but for some objects."""
+        other = Builder(self.method, self.per_block)
+        other.objects = {id: value for id, value in self.objects.items() if id not in ids}
+        other.deltas = {id: delta for id, delta in self.deltas.items() if id not in ids}
+        return other
 
     def chunk(self, plain):
         return self.add(CHUNK, plain)
@@ -159,7 +180,8 @@ class Builder:
 
     def segment(self, header=None, entries=None, directory=None, trailer=None, encode=None,
                 gap=b"", seal=None):
-        """header, directory, trailer: change the bytes; entries: changes the lists of fields."""
+        """header, directory, trailer: change the bytes; entries: changes the lists of fields
+        of blocks, objects and deltas."""
         head = bytearray(struct.pack("<8sHHIII16s24s", b"\x89RSTS\r\n\x1a", 1, 0, 0, 0, 0,
                                      ARCHIVE_ID, bytes(24)))
         if header:
@@ -170,18 +192,24 @@ class Builder:
         for start in range(0, len(all), self.per_block):
             plain = b""
             for id, (kind, value) in all[start:start + self.per_block]:
-                table.append([id, len(blocks), len(plain), len(value), kind, bytes(3)])
+                generation = 0
+                if id in self.deltas:
+                    value, _, _, generation = self.deltas[id]
+                table.append([id, len(blocks), len(plain), len(value), kind, 0, generation])
                 plain += value
             stored = encode(plain)
             blocks.append([64 + len(body), len(stored), len(plain), self.method, bytes(7),
                            blake3(stored).digest()])
             body += stored
         table.sort()
+        deltas = [[i, *self.deltas[entry[0]][1:3]] for i, entry in enumerate(table)
+                  if entry[0] in self.deltas]
         if entries:
-            entries(blocks, table)
-        d = struct.pack("<IIII", len(blocks), len(table), 0, 0)
+            entries(blocks, table, deltas)
+        d = struct.pack("<IIII", len(blocks), len(table), len(deltas), 0)
         d += b"".join(struct.pack("<QIIB7s32s", *block) for block in blocks)
-        d += b"".join(struct.pack("<32sIIIB3s", *object) for object in table)
+        d += b"".join(struct.pack("<32sIIIBBH", *object) for object in table)
+        d += b"".join(struct.pack("<II32s", *delta) for delta in deltas)
         if directory:
             d = directory(d)
         at = 64 + len(body)
@@ -423,7 +451,8 @@ class TestSegment(Case):
         blocks, count = struct.unpack_from("<II", b.segment(directory=lambda d: d)[
             struct.unpack("<Q", b.segment()[-88:-80])[0]:])
         for change, requirement in (
-                (set_counts(blocks, count, 1, 0), "F-004"),
+                (set_counts(blocks, count, 1, 0), "F-033"),
+                (set_counts(blocks, count, 2**32 - 1, 0), "F-033"),
                 (set_counts(blocks, count, 0, 1), "F-004"),
                 (set_counts(blocks + 1, count, 0, 0), "F-033"),
                 (set_counts(2**32 - 1, 2**32 - 1, 0, 0), "F-033"),
@@ -433,22 +462,22 @@ class TestSegment(Case):
             self.rejects(self.write(b.segment(directory=change)), requirement)
 
         def block(i, field, value):
-            def change(blocks, objects):
+            def change(blocks, objects, deltas):
                 blocks[i][field] = value
             return change
 
         def object(i, field, value):
-            def change(blocks, objects):
+            def change(blocks, objects, deltas):
                 objects[i][field] = value
             return change
 
-        def swap(blocks, objects):
+        def swap(blocks, objects, deltas):
             objects[0], objects[1] = objects[1], objects[0]
 
-        def twice(blocks, objects):
+        def twice(blocks, objects, deltas):
             objects[1] = objects[0]
 
-        def overlap(blocks, objects):
+        def overlap(blocks, objects, deltas):
             blocks[1][0] -= 1
 
         for change, requirement in (
@@ -460,17 +489,18 @@ class TestSegment(Case):
                 (object(0, 1, blocks), "F-034"), (object(0, 2, 2**32 - 1), "F-034"),
                 (object(0, 3, 0), "F-034"), (object(0, 3, 2**32 - 1), "F-034"),
                 (object(0, 3, 100_000), "F-034"), (object(0, 4, 0), "F-034"),
-                (object(0, 4, 5), "F-034"), (object(0, 5, b"\0\0\1"), "F-004")):
+                (object(0, 4, 5), "F-034"), (object(0, 5, 1), "F-004"),
+                (object(0, 6, 1), "F-036")):
             with self.subTest(change=change, requirement=requirement):
                 self.rejects(self.write(b.segment(entries=change)), requirement)
         self.rejects(self.write(b.segment(gap=b"\0")), "F-035")
 
-        def gap(blocks, objects):
+        def gap(blocks, objects, deltas):
             blocks[-1][1] -= 1
             blocks[-1][2] -= 1
         self.rejects(self.write(b.segment(entries=gap)), "F-030")
 
-        def wrong_offset(blocks, objects):  # another part of the block: another id
+        def wrong_offset(blocks, objects, deltas):  # another part of the block: another id
             next(o for o in objects if o[4] == CHUNK and o[3] == 5)[2] += 1
         self.rejects(self.write(b.segment(entries=wrong_offset)), "F-040")
 
@@ -541,7 +571,7 @@ class TestSegment(Case):
         c = Builder()
         c.chunk(b"hello")
         c.chunk(b"other")
-        bad = c.segment(entries=lambda blocks, table: blocks[0].__setitem__(5, bytes(32)))
+        bad = c.segment(entries=lambda blocks, table, deltas: blocks[0].__setitem__(5, bytes(32)))
         for order in (good, bad), (bad, good):
             folder = self.folder(*order)
             self.rejects(folder, "section 4")
@@ -554,7 +584,7 @@ class TestSegment(Case):
         self.assertEqual(contents(archive), contents(Archive(str(self.file))))
 
         # A copy that lies about its length
-        def lie(blocks, table):
+        def lie(blocks, table, deltas):
             table[0][3] -= 1
         c = Builder()
         c.chunk(b"hello")
@@ -569,6 +599,218 @@ class TestSegment(Case):
                 c = Builder()
                 c.objects = {key: value for key, value in b.objects.items() if key != id}
                 self.rejects(self.write(c.segment()), "F-081")
+
+
+class TestDeltas(Case):
+    OLD = b"".join(b"%06d REPL:EXCH1\r\n" % n for n in range(400))
+    NEW = OLD[:3000] + b"changed" + OLD[3007:]
+
+    def one(self, plain=NEW, base=OLD, with_base=True, **named):
+        """An archive with a file whose only chunk is a delta."""
+        b = Builder()
+        if with_base:
+            b.chunk(base)
+        id = b.delta(CHUNK, plain, base, **named)
+        b.snapshot(b.leaf(entry(b"a", file_node(len(plain), 1, id))))
+        return b
+
+    def chain(self, bases, **named):
+        """A file whose chunk has so many bases behind it."""
+        b = Builder(**named)
+        plains = [b"version %d " % n + self.OLD for n in range(bases + 1)]
+        id = b.chunk(plains[0])
+        for n in range(1, bases + 1):
+            id = b.delta(CHUNK, plains[n], plains[n - 1], generation=n)
+        b.snapshot(b.leaf(entry(b"a", file_node(len(plains[-1]), 1, id))))
+        return b
+
+    def test_accept(self):
+        for generation in (1, 7, 65535):
+            b = self.one(generation=generation)
+            self.accepts(self.write(b.segment()))
+        found = contents(Archive(str(self.file)))
+        self.assertEqual([f[-1] for f in found.values()], [[(len(self.NEW), self.NEW)]])
+        # Of every kind that may be one, in compressed blocks, with bases in another segment.
+        b, _, _ = small(1, 3)
+        rest = Builder()
+        bases = {CHUNK: b"base", CHUNK_LIST: chunk_list(0, (9, None)), TREE: leaf(entry(b"z", FIFO))}
+        for kind, plain in list(b.objects.values()):
+            if kind != SNAPSHOT:
+                rest.add(kind, bases[kind])
+                b.delta(kind, plain, bases[kind])
+        self.accepts(self.folder(b.segment(), rest.segment()))
+        # The plain bytes may be shorter or longer than the base, and longer than any window.
+        self.accepts(self.write(self.one(plain=b"x").segment()))
+        self.accepts(self.write(self.one(base=b"x").segment()))
+        many = random.Random(1).randbytes(3 << 20)
+        self.accepts(self.write(self.one(base=many, plain=many[1:] + b"x").segment()))
+
+    def test_frames(self):
+        for options in (dict(write_content_size=False), dict(write_checksum=True), dict(level=19)):
+            frame = delta_frame(self.NEW, self.OLD, **options)
+            self.accepts(self.write(self.one(frame=frame).segment()))
+        # A base that looks like a dictionary of zstd is none.
+        like = b"\x37\xa4\x30\xec" + self.OLD
+        self.accepts(self.write(self.one(base=like, plain=like[:99] + like).segment()))
+        # A frame that needs nothing of its base, and yet it must be there.
+        own = zstandard.ZstdCompressor().compress(self.NEW)
+        self.accepts(self.write(self.one(frame=own).segment()))
+        self.rejects(self.write(self.one(frame=own, with_base=False).segment()), "F-081")
+        good = delta_frame(self.NEW, self.OLD)
+        named = bytearray(good)  # says that it is of a dictionary
+        named[4] |= 1
+        named[5:5] = b"\7"
+        zero = bytes(named[:5]) + b"\0" + bytes(named[6:])
+        self.accepts(self.write(self.one(frame=zero).segment()))
+        skippable = struct.pack("<II", 0x184D2A50, 4) + b"skip"
+        for frame in (bytes(named), good + good, good + b"\0", good[:-1], good + skippable,
+                      skippable + good, skippable, self.NEW, b"\x28\xb5", own + own,
+                      delta_frame(self.NEW + b"x", self.OLD), delta_frame(self.NEW[1:], self.OLD),
+                      delta_frame(self.NEW + bytes(1 << 26), self.OLD),
+                      delta_frame(self.NEW + bytes(1 << 26), self.OLD, write_content_size=False)):
+            self.rejects(self.write(self.one(frame=frame).segment()), "F-037")
+        # Decoded, but to something else: other bytes, or with the wrong base.
+        other = self.NEW[:-1] + b"x"
+        self.rejects(self.write(self.one(frame=delta_frame(other, self.OLD)).segment()), "F-040")
+        wrong = b"y" * len(self.OLD)
+        b = self.one(base_id=id_of(CHUNK, wrong))
+        b.chunk(wrong)
+        self.rejects(self.write(b.segment()), "F-040")
+        for length in (1, len(self.NEW) - 1, len(self.NEW) + 1):
+            self.rejects(self.write(self.one(length=length).segment()), "F-037")
+
+    def test_window(self):
+        """F-038: without a content size, the window is what the frame says."""
+        plain = b"x" * 10
+        for exponent, accepted in ((0, True), (17, True), (18, False), (21, False)):
+            block = bytes([len(plain) << 3 & 0xff | 1, 0, 0])
+            frame = b"\x28\xb5\x2f\xfd\0" + bytes([exponent << 3]) + block + plain
+            path = self.write(self.one(plain=plain, frame=frame).segment())
+            self.accepts(path) if accepted else self.rejects(path, "F-037")
+
+    def test_directory(self):
+        def delta(i, field, value):
+            def change(blocks, objects, deltas):
+                deltas[i][field] = value
+            return change
+
+        def both(change):
+            return lambda blocks, objects, deltas: change(objects, deltas)
+
+        b = self.chain(3)
+        kinds = [b.objects[id][0] for id in sorted(b.objects)]
+        snapshot, tree = kinds.index(SNAPSHOT), kinds.index(TREE)
+        deltas = [i for i, id in enumerate(sorted(b.objects)) if id in b.deltas]
+        ids = sorted(b.objects)
+        whole = next(i for i in range(len(ids)) if i not in deltas)
+        for change, requirement in (
+                (delta(0, 0, len(ids)), "F-034"), (delta(2, 0, 2**32 - 1), "F-034"),
+                (delta(0, 0, deltas[1]), "F-034"), (delta(0, 1, 0), "F-034"),
+                (delta(0, 1, (16 << 20) + 1), "F-034"), (delta(0, 2, ids[deltas[0]]), "F-034"),
+                (both(lambda objects, deltas: deltas.reverse()), "F-034"),
+                (both(lambda objects, deltas: deltas.append(deltas[-1])), "F-034"),
+                (both(lambda objects, deltas: deltas.pop()), "F-036"),
+                (both(lambda objects, deltas: deltas.clear()), "F-036"),
+                (both(lambda objects, table: objects[deltas[0]].__setitem__(6, 0)), "F-036"),
+                (both(lambda objects, table: objects[tree].__setitem__(6, 1)), "F-036"),
+                (both(lambda objects, table: objects[snapshot].__setitem__(6, 1)), "F-034"),
+                (both(lambda objects, table: table.__setitem__(
+                    slice(None), sorted(table + [[whole, 5, bytes(32)]]))), "F-036")):
+            with self.subTest(requirement=requirement):
+                self.rejects(self.write(b.segment(entries=change)), requirement)
+
+    def test_chain(self):
+        for per_block in (1, 1000):
+            self.accepts(self.write(self.chain(64, per_block=per_block).segment()))
+            self.rejects(self.write(self.chain(65, per_block=per_block).segment()), "F-043")
+        # What stands whole somewhere ends the chain.
+        b = self.chain(65)
+        c = Builder()
+        c.chunk(b"version 30 " + self.OLD)
+        self.accepts(self.folder(b.segment(), c.segment()))
+
+    def test_cycle(self):
+        b = self.one(with_base=False)
+        b.delta(CHUNK, self.OLD, self.NEW)
+        self.rejects(self.write(b.segment()), "F-043")
+        # Each way round in segments of their own, and both whole somewhere else.
+        ids = [id_of(CHUNK, plain) for plain in (self.OLD, self.NEW)]
+        c = Builder()
+        c.chunk(self.OLD)
+        self.accepts(self.folder(b.without(ids[0]).segment(), b.without(ids[1]).segment(), c.segment()))
+
+    def test_base(self):
+        self.rejects(self.write(self.one(with_base=False).segment()), "F-081")
+        b = self.one(with_base=False)
+        b.objects[id_of(CHUNK, self.OLD)] = CHUNK_LIST, self.OLD
+        self.rejects(self.write(b.segment()), "F-041")
+        # The chunk's id, told of the snapshot
+        b = self.one(with_base=False)
+        b.deltas[id_of(CHUNK, self.NEW)] = (*b.deltas[id_of(CHUNK, self.NEW)][:2],
+                                            id_of(SNAPSHOT, list(b.objects.values())[-1][1]), 1)
+        self.rejects(self.write(b.segment()), "F-041")
+
+    def test_copies(self):
+        """F-044: a copy that lacks its base, or whose base is damaged, costs nothing that has another."""
+        b = self.chain(3)
+        ids = list(b.objects)
+        expected = contents(Archive(str(self.write(b.segment()))))
+        for spoilt in (None, 0, 1, 2):  # nothing, or a version that is missing in one of the segments
+            c = b.without(ids[spoilt]) if spoilt is not None else b
+            self.accepts(self.folder(b.segment(), c.segment()))
+
+        def ruin(blocks, objects, deltas):
+            blocks[0][5] = bytes(32)
+        for spoilt in range(3):
+            c = Builder(per_block=1)
+            c.objects = {ids[spoilt]: b.objects[ids[spoilt]]}
+            folder = self.folder(b.segment(), c.segment(entries=ruin))
+            self.rejects(folder, "section 4")
+            self.assertEqual(contents(Archive(str(folder))), expected)
+            # The only copy, which costs all deltas of it.
+            folder = self.folder(b.without(ids[spoilt]).segment(), c.segment(entries=ruin))
+            self.rejects(folder, "F-081")
+            with self.assertRaises(Damaged):
+                contents(Archive(str(folder)))
+
+    def test_ways(self):
+        """F-044: many copies of many bases, none of which can be decoded: the ways are not counted out."""
+        plains = [b"%d" % n for n in range(40)]
+        folder = []
+        for n in range(4):
+            b = Builder()
+            for i in range(1, 40):
+                b.delta(CHUNK, plains[i], plains[i - 1], frame=b"%d" % n)
+            b.snapshot(b.leaf(entry(b"a", file_node(2, 1, id_of(CHUNK, plains[39])))))
+            folder.append(b.segment())
+        self.rejects(self.folder(*folder), "F-081")
+        folder = []
+        for n in range(4):  # the base is there, and the only good copy is the last one tried
+            b = Builder()
+            b.chunk(plains[0])
+            for i in range(1, 40):
+                b.delta(CHUNK, plains[i], plains[i - 1], frame=b"%d" % n if n else None)
+            b.snapshot(b.leaf(entry(b"a", file_node(2, 1, id_of(CHUNK, plains[39])))))
+            folder.append(b.segment())
+        self.rejects(self.folder(*folder), "F-037")
+
+    def test_memory(self):
+        """A chain of large bases is decoded two at a time."""
+        b = Builder(1, 1)
+        size = 8 << 20
+        plains = [b"%02d" % n + bytes(size) for n in range(33)]
+        id = b.chunk(plains[0])
+        for n in range(1, 33):
+            id = b.delta(CHUNK, plains[n], plains[n - 1])
+        b.snapshot(b.leaf(entry(b"a", file_node(size + 2, 1, id))))
+        self.write(b.segment())
+        del b, plains
+        run = ("import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (400 << 20,) * 2);"
+               "from restante_reader.archive import Archive;"
+               "a = Archive(sys.argv[1]); print(len(a.chunk(bytes.fromhex(sys.argv[2]))))")
+        done = subprocess.run([sys.executable, "-c", run, self.file, id.hex()], cwd=HERE,
+                              capture_output=True, text=True)
+        self.assertEqual(done.stdout, f"{size + 2}\n", done.stderr)
 
 
 class TestDamage(Case):
@@ -1125,6 +1367,11 @@ class TestPrograms(Case):
         case("good", b.segment(), good)
         case("folder", self.folder(b.segment()), good)
         case("bad", b.segment()[:-1], dict(accept=False, **{"class": "damaged"}, why="F-030 x"))
+        c = Builder()
+        c.chunk(b"hello")
+        torn = c.segment(entries=lambda blocks, table, deltas: blocks[0].__setitem__(5, bytes(32)))
+        case("bad-but-whole", self.folder(b.segment(), torn), dict(
+            accept=False, **{"class": "damaged"}, why="section 4", snapshots={snapshot.hex(): paths}))
         case("newer", b.segment(header=put(8, b"\2")),
              dict(accept=False, **{"class": "newer"}, why="section 4"))
         case("none", b"none", dict(accept=False, **{"class": "not-an-archive"}, why="F-020"))
@@ -1134,7 +1381,7 @@ class TestPrograms(Case):
                                   capture_output=True, text=True)
         done = run()
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertTrue(done.stdout.endswith(f"{3 + len(vectors) + 5} passed, 0 failed\n"))
+        self.assertTrue(done.stdout.endswith(f"{3 + len(vectors) + 6} passed, 0 failed\n"))
         # Each of these must be noticed.
         chunking[0]["lengths"][0] += 1
         vectors[-1].update(accept=True, id="")
@@ -1143,10 +1390,12 @@ class TestPrograms(Case):
         (v / "objects.json").write_text(json.dumps(dict(vectors=vectors)))
         paths["list"]["size"] = 1
         (v / "archives" / "good" / "case.json").write_text(json.dumps(good))
+        bad = v / "archives" / "bad-but-whole" / "case.json"
+        bad.write_text(json.dumps(json.loads(bad.read_text()) | dict(snapshots={})))
         (v / "archives" / "none" / "archive.rst").write_bytes(b.segment())
         done = run()
         self.assertEqual(done.returncode, 1)
-        self.assertTrue(done.stdout.endswith(", 5 failed\n"), done.stdout)
+        self.assertTrue(done.stdout.endswith(", 6 failed\n"), done.stdout)
 
 
 if __name__ == "__main__":

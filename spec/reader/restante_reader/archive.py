@@ -9,11 +9,11 @@ from typing import Iterator
 
 from blake3 import blake3
 
-from .codec import MAX_CHUNK
+from .codec import MAX_CHAIN, MAX_CHUNK, MAX_COPIES
 from .errors import Damaged, NewerVersion, NotAnArchive
 from .objects import (CHUNK, CHUNK_LIST, DECODE, KIND_NAMES, SNAPSHOT, TREE, ChunkList, Inner, Leaf,
                       Snapshot, check_size, object_id)
-from .segment import KNOWN_INCOMPATIBLE, ObjectEntry, Segment, read_at
+from .segment import KNOWN_INCOMPATIBLE, ObjectEntry, Segment, decode_zstd, read_at
 
 CONFIG_MAGIC = b"\x89RSTC\r\n\x1a"
 CONFIG_START = CONFIG_MAGIC + b"\1\0"  # with the version
@@ -98,6 +98,43 @@ class Cache:
         return value
 
 
+class Reading:
+    """The reading of one object: of its copies, and of those of its bases (F-039, F-043, F-044)."""
+
+    def __init__(self, archive: "Archive"):
+        self.archive = archive
+        self.copies = MAX_COPIES  # that may still be tried
+
+    def object(self, id: bytes, kind: int, bases: int) -> bytes:
+        """From the first copy that is not damaged. bases: how many may stand behind it."""
+        damage = None
+        for segment, entry in self.archive.find(id, kind):
+            try:
+                return self.copy(segment, entry, bases)
+            except Damaged as error:
+                damage = damage or error
+        raise damage
+
+    def copy(self, segment: Segment, entry: ObjectEntry, bases: int) -> bytes:
+        """One copy, checked against its id: that of a base too, though only the last one has to be."""
+        what = f"{segment.label}, {KIND_NAMES[entry.kind]} {entry.id.hex()}"
+        if self.copies == 0:
+            raise Damaged("F-044", what, f"{MAX_COPIES} copies of it or its bases were tried")
+        self.copies -= 1
+        delta = segment.delta_of(entry)
+        check_size(entry.kind, delta.plain if delta else entry.length, what)
+        if delta and bases == 0:
+            raise Damaged("F-043", what, f"more than {MAX_CHAIN} bases behind each other")
+        # First the base, then the block: a chain is decoded from its whole end on, and never held.
+        base = self.object(delta.base, entry.kind, bases - 1) if delta else None
+        plain = self.archive.block(segment, entry.block)[entry.offset:entry.offset + entry.length]
+        if delta:
+            plain = decode_zstd(plain, delta.plain, what, base, "F-037")
+        if object_id(entry.kind, plain) != entry.id:
+            raise Damaged("F-040", what, "its bytes have another id")
+        return plain
+
+
 class Archive:
     """An archive, opened: every segment's header, directory and trailer has been checked.
 
@@ -141,7 +178,7 @@ class Archive:
                 self.problems.append(damage)
 
     def find(self, id: bytes, kind: int) -> list[tuple[Segment, ObjectEntry]]:
-        """All copies of an object; at least one."""
+        """All copies of an object, those that are whole first (F-044); at least one."""
         what = f"{KIND_NAMES[kind]} {id.hex()}"
         copies = [(segment, entry) for segment in self.segments
                   if (entry := segment.find(id)) and (segment.seal, id) not in self.bad_copies]
@@ -150,7 +187,7 @@ class Archive:
         copies = [copy for copy in copies if copy[1].kind == kind]
         if not copies:
             raise Damaged("F-041", what, "is there as an object of another kind")
-        return copies
+        return sorted(copies, key=lambda copy: copy[1].generation > 0)
 
     def block(self, segment: Segment, index: int) -> bytes:
         def make():
@@ -160,22 +197,11 @@ class Archive:
 
     def read_copy(self, segment: Segment, entry: ObjectEntry) -> bytes:
         """The plain bytes of one copy of an object, checked against its id (F-040)."""
-        what = f"{segment.label}, {KIND_NAMES[entry.kind]} {entry.id.hex()}"
-        check_size(entry.kind, entry.length, what)
-        plain = self.block(segment, entry.block)[entry.offset:entry.offset + entry.length]
-        if object_id(entry.kind, plain) != entry.id:
-            raise Damaged("F-040", what, "its bytes have another id")
-        return plain
+        return Reading(self).copy(segment, entry, MAX_CHAIN)
 
     def read(self, id: bytes, kind: int) -> bytes:
         """The plain bytes of an object, from the first copy that is not damaged."""
-        damage = None
-        for segment, entry in self.find(id, kind):
-            try:
-                return self.read_copy(segment, entry)
-            except Damaged as error:
-                damage = error
-        raise damage
+        return Reading(self).object(id, kind, MAX_CHAIN)
 
     def decode(self, id: bytes, kind: int):
         def make():

@@ -9,22 +9,23 @@ from typing import NamedTuple
 import zstandard
 from blake3 import blake3
 
-from .codec import MAX_BLOCK, MAX_DIRECTORY, MAX_OBJECT, MAX_SEGMENT
+from .codec import MAX_BLOCK, MAX_DIRECTORY, MAX_OBJECT, MAX_SEGMENT, MAX_WINDOW
 from .errors import Damaged, NewerVersion, NotAnArchive
-from .objects import KIND_NAMES
+from .objects import KIND_NAMES, SNAPSHOT
 
 HEADER_MAGIC = b"\x89RSTS\r\n\x1a"
 TRAILER_MAGIC = b"\x89RSTT\r\n\x1a"
 HEADER = struct.Struct("<8sHHIII16s24s")
 COUNTS = struct.Struct("<IIII")
 BLOCK = struct.Struct("<QIIB7s32s")
-OBJECT = struct.Struct("<32sIIIB3s")
+OBJECT = struct.Struct("<32sIIIBBH")
+DELTA = struct.Struct("<II32s")
 TRAILER = struct.Struct("<8sQQQQQ16s32s")
 SEAL_CONTEXT = "restante 2026 segment seal v1"
 KNOWN_INCOMPATIBLE = 0
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 
-assert (HEADER.size, BLOCK.size, OBJECT.size, TRAILER.size) == (64, 56, 48, 96)
+assert (HEADER.size, BLOCK.size, OBJECT.size, DELTA.size, TRAILER.size) == (64, 56, 48, 40, 96)
 
 
 class BlockEntry(NamedTuple):
@@ -40,9 +41,16 @@ class ObjectEntry(NamedTuple):
     id: bytes
     block: int
     offset: int
-    length: int
+    length: int  # in the block: of the plain bytes, or of a delta's frame
     kind: int
-    reserved: bytes
+    reserved: int
+    generation: int  # not 0: a delta
+
+
+class DeltaEntry(NamedTuple):
+    object: int
+    plain: int
+    base: bytes
 
 
 def read_at(path: str, offset: int, length: int) -> bytes:
@@ -127,17 +135,18 @@ class Segment:
         self.fail("F-014", offset, message)
 
     def check_directory(self, start: int):
-        """F-033, F-034."""
+        """F-033, F-034, F-036."""
         directory = self.directory
         if len(directory) < COUNTS.size:
             self.fail("F-033", start, f"a directory of {len(directory)} bytes")
-        self.blocks, self.objects, deltas, reserved = COUNTS.unpack_from(directory)
-        if deltas or reserved:
-            self.fail("F-004", start + 8, "deltas or reserved bytes are not zero")
+        self.blocks, self.objects, self.deltas, reserved = COUNTS.unpack_from(directory)
+        if reserved:
+            self.fail("F-004", start + 12, "reserved bytes are not zero")
         self.objects_start = COUNTS.size + BLOCK.size * self.blocks
-        if len(directory) != self.objects_start + OBJECT.size * self.objects:
-            self.fail("F-033", start, f"{self.blocks} blocks and {self.objects} objects "
-                                      f"in {len(directory)} bytes")
+        self.deltas_start = self.objects_start + OBJECT.size * self.objects
+        if len(directory) != self.deltas_start + DELTA.size * self.deltas:
+            self.fail("F-033", start, f"{self.blocks} blocks, {self.objects} objects and "
+                                      f"{self.deltas} deltas in {len(directory)} bytes")
 
         expected = HEADER.size
         for i in range(self.blocks):
@@ -171,9 +180,31 @@ class Segment:
                 self.fail("F-034", at + 36, f"object {i} goes beyond its block")
             if entry.kind not in KIND_NAMES:
                 self.fail("F-034", at + 44, f"object {i} is of kind {entry.kind}")
-            if any(entry.reserved):
-                self.fail("F-004", at + 45, f"reserved bytes of object {i} are not zero")
+            if entry.reserved:
+                self.fail("F-004", at + 45, f"reserved byte of object {i} is not zero")
+            if entry.generation and entry.kind == SNAPSHOT:
+                self.fail("F-034", at + 46, f"object {i} is a snapshot and a delta")
             before = entry.id
+        self.check_deltas(start + self.deltas_start)
+
+    def check_deltas(self, start: int):
+        before = -1
+        for i in range(self.deltas):
+            delta, at = self.delta_entry(i), start + DELTA.size * i
+            if not before < delta.object < self.objects:
+                self.fail("F-034", at, f"delta {i} of object {delta.object}, after {before}")
+            entry = self.object_entry(delta.object)
+            if not entry.generation:
+                self.fail("F-036", at, f"object {delta.object} is whole, and delta {i}")
+            if not 1 <= delta.plain <= MAX_OBJECT:
+                self.fail("F-034", at + 4, f"delta {i} has {delta.plain} plain bytes")
+            if delta.base == entry.id:
+                self.fail("F-034", at + 8, f"delta {i} is its own base")
+            before = delta.object
+        # Each of them belongs to another object, so that equal numbers leave none without.
+        marked = sum(self.object_entry(i).generation > 0 for i in range(self.objects))
+        if marked != self.deltas:
+            self.fail("F-036", start, f"{marked} objects are deltas, {self.deltas} entries")
 
     def block_entry(self, index: int) -> BlockEntry:
         return BlockEntry._make(BLOCK.unpack_from(self.directory, COUNTS.size + BLOCK.size * index))
@@ -181,6 +212,22 @@ class Segment:
     def object_entry(self, index: int) -> ObjectEntry:
         return ObjectEntry._make(
             OBJECT.unpack_from(self.directory, self.objects_start + OBJECT.size * index))
+
+    def delta_entry(self, index: int) -> DeltaEntry:
+        return DeltaEntry._make(
+            DELTA.unpack_from(self.directory, self.deltas_start + DELTA.size * index))
+
+    def delta_of(self, entry: ObjectEntry) -> DeltaEntry | None:
+        """What an object of this segment is made from; None if it is whole."""
+        if not entry.generation:
+            return None
+        object = bisect_left(range(self.objects), entry.id, key=lambda i: self.object_entry(i).id)
+        index = bisect_left(range(self.deltas), object, key=lambda i: self.delta_entry(i).object)
+        return self.delta_entry(index)
+
+    def plain_length(self, entry: ObjectEntry) -> int:
+        delta = self.delta_of(entry)
+        return delta.plain if delta else entry.length
 
     def find(self, id: bytes) -> ObjectEntry | None:
         index = bisect_left(range(self.objects), id, key=lambda i: self.object_entry(i).id)
@@ -202,22 +249,31 @@ class Segment:
         return stored if block.method == 0 else decode_zstd(stored, block.plain, where)
 
 
-def decode_zstd(stored: bytes, length: int, where: str) -> bytes:
-    """F-031: exactly one frame, exactly `length` bytes, never more room than that."""
+def decode_zstd(stored: bytes, length: int, where: str, base: bytes | None = None,
+                requirement: str = "F-031") -> bytes:
+    """F-031, F-037: exactly one frame, exactly `length` bytes, never more room than that.
+
+    base: the bytes that the frame takes as its past.
+    """
+    def fail(message: str):
+        raise Damaged(requirement, where, message)
+
     if stored[:4] != ZSTD_MAGIC:
-        raise Damaged("F-031", where, "not a zstd frame")
+        fail("not a zstd frame")
+    # Raw content, even where the bytes look like a dictionary.
+    past = zstandard.ZstdCompressionDict(base, dict_type=zstandard.DICT_TYPE_RAWCONTENT) \
+        if base else None
     try:
         frame = zstandard.get_frame_parameters(stored)
         if frame.dict_id:
-            raise Damaged("F-031", where, "wants a dictionary")
+            fail("wants a dictionary")
         if frame.content_size not in (length, zstandard.CONTENTSIZE_UNKNOWN):
-            raise Damaged("F-031", where, f"a frame of {frame.content_size} bytes, not {length}")
-        # Without a content size, the decoder keeps a window besides its output; it refuses
-        # windows above 128 MiB.
-        plain = zstandard.ZstdDecompressor().decompress(
+            fail(f"a frame of {frame.content_size} bytes, not {length}")
+        # Without a content size, the decoder keeps a window besides its output (F-038).
+        plain = zstandard.ZstdDecompressor(dict_data=past, max_window_size=MAX_WINDOW).decompress(
             stored, max_output_size=length, allow_extra_data=False)
     except zstandard.ZstdError as error:
-        raise Damaged("F-031", where, str(error)) from error
+        raise Damaged(requirement, where, str(error)) from error
     if len(plain) != length:
-        raise Damaged("F-031", where, f"decodes to {len(plain)} bytes, not {length}")
+        fail(f"decodes to {len(plain)} bytes, not {length}")
     return plain

@@ -111,7 +111,7 @@ def walk(archive: Archive, root: bytes, on_damage: Callable[[list[bytes], Damage
 
 
 def check_chunk_length(archive: Archive, id: bytes, length: int, requirement: str, where: str):
-    found = {entry.length for _, entry in archive.find(id, CHUNK)}
+    found = {segment.plain_length(entry) for segment, entry in archive.find(id, CHUNK)}
     if length not in found:
         raise Damaged(requirement, where, f"a chunk of {min(found)} bytes where {length} should be")
 
