@@ -5,8 +5,8 @@
 //! - [`adversarial`] lays down what a file system permits and a backup program forgets.
 //! - [`compare`] tells in what two trees differ. It shares no code with Restante, so that both would have to be
 //!   wrong in the same way for a bad restore to pass.
-//! - [`archives`] makes, fills, reads and restores archives, [`forge`] makes such as no writer would make, [`tearing`]
-//!   is a store that dies in the middle of a write, [`damaged`] judges what damage costs, and [`counting`] holds
+//! - [`archives`] makes, fills, reads and restores archives, [`forge`] and [`laid`] make such as no writer would make,
+//!   [`tearing`] is a store that dies in the middle of a write, [`damaged`] judges what damage costs, and [`counting`] holds
 //!   bounds of memory and time.
 //!
 //! All but the first need Linux; that is plain `std`. The program `workload` offers the first three on the command
@@ -41,6 +41,7 @@ mod descent;
 #[cfg(target_os = "linux")]
 pub mod forge;
 pub mod fuzzing;
+pub mod laid;
 pub mod prng;
 #[cfg(target_os = "linux")]
 pub mod tearing;

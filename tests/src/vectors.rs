@@ -5,6 +5,7 @@
 
 mod archives;
 mod chunking;
+mod deltas;
 mod maker;
 mod objects;
 mod parts;

@@ -43,6 +43,7 @@ pub fn accepted() -> Vec<Case> {
         extremes(),
         raw_and_levels(),
     ]);
+    cases.extend(super::deltas::accepted());
     cases
 }
 
@@ -82,7 +83,7 @@ fn no_snapshots() -> Case {
 }
 
 /// A connector's tables: the first state, or the second.
-fn tables(state: u64) -> Vec<Item> {
+pub(super) fn tables(state: u64) -> Vec<Item> {
     let table = |name: &str, rows: u64, changed: u64| {
         let row = |n: u64| {
             let state = if n == changed { state } else { 0 };

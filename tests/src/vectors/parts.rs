@@ -2,7 +2,7 @@
 
 use restante_format::id::Id;
 use restante_format::wire::{
-    BLOCK_ENTRY_BYTES, DIRECTORY_HEAD_BYTES, HEADER_BYTES, TRAILER_BYTES, Trailer, seal,
+    BLOCK_ENTRY_BYTES, DIRECTORY_HEAD_BYTES, HEADER_BYTES, OBJECT_ENTRY_BYTES, TRAILER_BYTES, Trailer, seal,
 };
 
 /// The parts of a segment file.
@@ -52,8 +52,17 @@ impl Parts {
 
     /// Where the first entry of an object starts in the directory.
     pub fn objects_at(&self) -> usize {
-        let count = u32::from_le_bytes(self.directory[..4].try_into().expect("four bytes"));
-        Self::block_at(count as usize)
+        Self::block_at(self.count(0))
+    }
+
+    /// Where the first entry of a delta starts in the directory.
+    pub fn deltas_at(&self) -> usize {
+        self.objects_at() + self.count(1) * OBJECT_ENTRY_BYTES
+    }
+
+    fn count(&self, number: usize) -> usize {
+        let word = self.directory[4 * number..][..4].try_into().expect("four bytes");
+        u32::from_le_bytes(word) as usize
     }
 
     /// The file's path below the archive, by the seal in the trailer.

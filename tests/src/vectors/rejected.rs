@@ -10,7 +10,7 @@ use serde_json::json;
 use super::maker::{Case, Item, Maker, Piece, meta};
 use super::parts::Parts;
 
-type Files = BTreeMap<String, Vec<u8>>;
+pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 /// Makes the check of a config fit.
 pub(super) fn fix_config(config: &mut [u8]) {
@@ -18,7 +18,7 @@ pub(super) fn fix_config(config: &mut [u8]) {
     check.copy_from_slice(&derive("restante 2026 config v1", &[contents]).0);
 }
 
-fn case(name: &str, class: &str, why: &str, files: Files) -> Case {
+pub(super) fn case(name: &str, class: &str, why: &str, files: Files) -> Case {
     Case {
         name: name.into(),
         document: json!({"what": name.replace('-', " "), "accept": false, "class": class, "why": why}),
@@ -39,7 +39,7 @@ fn base_segment() -> Parts {
     Parts::of(&maker.segment(&maker.objects, None))
 }
 
-fn folder(config: Vec<u8>, segments: &[&Parts]) -> Files {
+pub(super) fn folder(config: Vec<u8>, segments: &[&Parts]) -> Files {
     let mut files: Files = [("archive/config".to_owned(), config)].into();
     for segment in segments {
         files.insert(format!("archive/{}", segment.path()), segment.bytes());
@@ -54,6 +54,7 @@ pub fn rejected() -> Vec<Case> {
     cases.extend(sealed_segments());
     cases.extend(compressed());
     cases.extend(contents());
+    cases.extend(super::deltas::rejected());
     cases
 }
 
@@ -279,11 +280,12 @@ fn sealed_segments() -> Vec<Case> {
         trailer("trailer-parity-offset", "F-030", 24, good.trailer[24] ^ 1),
         trailer("trailer-segment-length", "F-030", 40, good.trailer[40] ^ 1),
         trailer("trailer-parity-length", "F-030", 32, 1),
-        directory("delta-count", "F-004", 8, &[1]),
+        directory("delta-count", "F-033", 8, &[1]),
         directory("directory-reserved", "F-004", 15, &[1]),
         directory("block-count", "F-033", 0, &[200]),
         directory("object-count", "F-033", 4, &[200]),
         directory("counts-overflow", "F-033", 0, &[0xff; 8]),
+        directory("all-counts-overflow", "F-033", 0, &[0xff; 12]),
         directory("block-offset", "F-030", block(0), &[65]),
         directory("block-stored-zero", "F-034", block(8), &[0; 4]),
         directory("block-plain-zero", "F-034", block(12), &[0; 4]),
@@ -314,7 +316,7 @@ fn sealed_segments() -> Vec<Case> {
         directory("object-length-zero", "F-034", object(40), &[0; 4]),
         directory("object-kind-0", "F-034", object(44), &[0]),
         directory("object-kind-5", "F-034", object(44), &[5]),
-        directory("object-reserved", "F-004", object(47), &[1]),
+        directory("object-reserved", "F-004", object(45), &[1]),
         sealed("objects-unsorted", "F-034", &|parts| {
             parts.directory[objects_at..objects_at + 96].rotate_left(48);
             parts.rebuild();
