@@ -113,7 +113,10 @@ pub fn lay(archive: ArchiveId, blocks: &[Vec<Laid>], zstd_level: Option<i32>) ->
         }
         let plain_len = plain.len() as u32;
         let (method, stored) = match zstd_level {
-            Some(level) => compress(plain, level),
+            Some(level) => match compress(&plain, level) {
+                Some(stored) => (Method::Zstd, stored),
+                None => (Method::Raw, plain),
+            },
             None => (Method::Raw, plain),
         };
         directory.blocks.push(BlockEntry {

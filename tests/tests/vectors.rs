@@ -339,6 +339,10 @@ fn check_accepted(name: &str, archive: &Archive, case: &Value) {
             .expect("damage is no error");
         assert_eq!(report.damaged, [], "{name}");
     }
+    check_snapshots(name, archive, case);
+}
+
+fn check_snapshots(name: &str, archive: &Archive, case: &Value) {
     let snapshots = case["snapshots"].as_object().expect("snapshots");
     assert_eq!(archive.catalog().all().len(), snapshots.len(), "{name}");
     for listed in archive.catalog().all() {
@@ -364,7 +368,7 @@ fn cases() -> Vec<PathBuf> {
     let folders = std::fs::read_dir(root().join("archives")).expect("cases");
     let mut folders: Vec<PathBuf> = folders.map(|entry| entry.expect("a case").path()).collect();
     folders.sort();
-    assert!(folders.len() > 100, "too few cases");
+    assert!(folders.len() > 150, "too few cases");
     folders
 }
 
@@ -380,7 +384,7 @@ fn accepted_archives() {
     }
 }
 
-// F-002, F-004, F-010 to F-014, F-020, F-030 to F-035, F-040, F-041, F-060 to F-062, F-070, F-072, F-076, F-081
+// F-002, F-004, F-010 to F-014, F-020, F-030 to F-037, F-039 to F-041, F-043, F-044, F-060 to F-062, F-070, F-072, F-076, F-081
 #[test]
 fn rejected_archives() {
     let mut wrong = Vec::new();
@@ -393,7 +397,17 @@ fn rejected_archives() {
             Err(class) => class,
             Ok(archive) => {
                 let report = archive.verify(VerifyLevel::Full, &Progress::default());
-                match report.expect("damage is no error").damaged.is_empty() {
+                let damaged = report.expect("damage is no error").damaged;
+                if case.get("snapshots").is_some() {
+                    // Another copy serves: nothing is lost, and nothing else is told.
+                    let name = folder.display().to_string();
+                    check_snapshots(&name, &archive, &case);
+                    assert!(
+                        damaged.iter().all(|d| d.snapshots.is_empty()),
+                        "{name}: {damaged:?}"
+                    );
+                }
+                match damaged.is_empty() {
                     true => "accepted",
                     false => "damaged",
                 }

@@ -64,7 +64,14 @@ fn archive(maker: &Maker, segments: &[&[Vec<Laid>]], zstd_level: Option<i32>) ->
 /// All accepted cases.
 pub(super) fn accepted() -> Vec<Case> {
     let mut cases = states();
-    cases.extend([chain(CHAIN), frames(), magic(), both_ways()]);
+    cases.extend([
+        chain(CHAIN),
+        chain_cut_short("delta-chain-cut-short-before", '2'),
+        chain_cut_short("delta-chain-cut-short-after", 'c'),
+        frames(),
+        magic(),
+        both_ways(),
+    ]);
     cases
 }
 
@@ -137,6 +144,21 @@ fn chain(bases: usize) -> Case {
         &format!("delta-chain-{bases}"),
         "as many bases behind each other as there may be",
         files,
+    )
+}
+
+/// Versions behind each other, more than may be; but one in the middle is whole as well, in a segment before or after.
+fn chain_cut_short(name: &str, digit: char) -> Case {
+    let (maker, chunks) = chain_of(CHAIN + 16);
+    let segments = [
+        named(&maker, '8', &chunks),
+        named(&maker, digit, &[chunk(&version(CHAIN / 2))]),
+        named(&maker, 'e', &rest(&maker)),
+    ];
+    maker.accepted(
+        name,
+        "80 versions behind each other, of which the one in the middle is whole as well",
+        folder(maker.config().encode(), &segments.each_ref()),
     )
 }
 
@@ -472,13 +494,19 @@ fn broken_chains() -> Vec<Case> {
         of_blocks("base-missing", "F-081", &|blocks| {
             blocks[0][0] = chunk(b"something else");
         }),
-        of_blocks("base-is-a-list", "F-041", &|blocks| {
-            blocks[0][0].kind = Kind::ChunkList
-        }),
+        // The frame makes the right bytes of a tree: it is the kind alone that is wrong.
         of_blocks("base-is-a-tree", "F-041", &|blocks| {
-            let tree = blocks[2][0].clone();
+            let tree = &blocks[2][0];
             assert_eq!(tree.kind, Kind::Tree);
-            blocks[1][0] = blocks[1][0].clone().with(|delta| delta.base = tree.id);
+            blocks[1][0] = delta(&plain[0], &tree.bytes).with(|delta| delta.base = tree.id);
+        }),
+        of_blocks("base-is-a-snapshot", "F-041", &|blocks| {
+            let snapshot = blocks[2].last().expect("the snapshot");
+            assert_eq!(snapshot.kind, Kind::Snapshot);
+            blocks[1][0] = delta(&plain[0], &snapshot.bytes).with(|delta| delta.base = snapshot.id);
+        }),
+        of_blocks("base-told-of-another-kind", "F-040", &|blocks| {
+            blocks[0][0].kind = Kind::ChunkList;
         }),
         of_blocks("cycle", "F-043", &|blocks| {
             blocks[0].clear();
@@ -506,15 +534,57 @@ fn broken_chains() -> Vec<Case> {
 
 // F-044: damaged, but nothing is lost
 
+fn nothing_lost(name: &str, why: &str, maker: Maker, files: Files) -> Case {
+    let mut case = case(name, "damaged", why, files);
+    case.document["snapshots"] = Value::Object(maker.snapshots);
+    case
+}
+
+/// A segment whose name begins with this digit: readers may take them in the order of their names.
+fn named(maker: &Maker, digit: char, block: &[Laid]) -> Parts {
+    let salted = |salt: u8| {
+        let blocks = [block.to_vec(), vec![chunk(&[salt])]];
+        Parts::of(&lay(maker.archive, &blocks, None))
+    };
+    (0..=u8::MAX)
+        .map(salted)
+        .find(|parts| {
+            parts
+                .path()
+                .strip_prefix("segments/")
+                .is_some_and(|name| name.starts_with(digit))
+        })
+        .expect("one of 256 names")
+}
+
+/// The sound copy of the newest version is made from the middle one, that from the oldest, which is whole, and also there
+/// as a delta of the middle one. The other copies of the newest are made from the oldest, but damaged: whoever
+/// follows one first must not take the middle one for lost, since it was of no use on this way.
+fn crossing() -> Case {
+    let [oldest, middle, newest] = [version(0), version(1), version(2)];
+    let maker = of_files("delta-crossing", &[&newest]);
+    let spoilt = Laid::framed(Kind::Chunk, &newest, &oldest, b"no frame".to_vec());
+    let segments = [
+        ('1', vec![spoilt.clone()]),
+        ('3', vec![delta(&oldest, &middle)]),
+        ('5', vec![chunk(&oldest)]),
+        ('7', vec![delta(&middle, &oldest)]),
+        ('9', vec![delta(&newest, &middle)]),
+        ('a', vec![spoilt]),
+        ('b', rest(&maker)),
+    ]
+    .map(|(digit, block)| named(&maker, digit, &block));
+    let files = folder(maker.config().encode(), &segments.each_ref());
+    nothing_lost("delta-copies-crossing", "F-037", maker, files)
+}
+
 fn copies() -> Vec<Case> {
     let with_more = |name: &str, why: &str, spoil: &dyn Fn(&Sample) -> Parts| {
         let sample = sample();
         let more = spoil(&sample);
         let mut files = archive(&sample.maker, &[&sample.blocks], None);
         files.insert(format!("archive/{}", more.path()), more.bytes());
-        let mut case = case(&format!("delta-copy-{name}"), "damaged", why, files);
-        case.document["snapshots"] = Value::Object(sample.maker.snapshots);
-        case
+        nothing_lost(&format!("delta-copy-{name}"), why, sample.maker, files)
     };
     let one = |sample: &Sample, laid: Laid| Parts::of(&lay(sample.maker.archive, &[vec![laid]], None));
     let flipped = |mut parts: Parts| {
@@ -539,10 +609,11 @@ fn copies() -> Vec<Case> {
         with_more("of-base-without-its-base", "F-081", &|sample| {
             one(sample, delta(&sample.base, b"which is nowhere"))
         }),
-        with_more("of-base-of-another-kind", "F-041", &|sample| {
+        with_more("of-base-told-of-another-kind", "F-040", &|sample| {
             let mut laid = chunk(&sample.base);
             laid.kind = Kind::ChunkList;
             one(sample, laid)
         }),
+        crossing(),
     ]
 }
