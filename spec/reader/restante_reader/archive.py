@@ -104,35 +104,61 @@ class Reading:
     def __init__(self, archive: "Archive"):
         self.archive = archive
         self.copies = MAX_COPIES  # that may still be tried
+        self.path: set[bytes] = set()  # what is being looked for: nothing is made from itself
+        self.bases = 0  # how many stand behind each other so far
+        self.lost: set[bytes] = set()
+        self.cuts = 0  # how often a way was given up that another object might be found on
 
-    def object(self, id: bytes, kind: int, bases: int) -> bytes:
-        """From the first copy that is not damaged. bases: how many may stand behind it."""
-        damage = None
-        for segment, entry in self.archive.find(id, kind):
-            try:
-                return self.copy(segment, entry, bases)
-            except Damaged as error:
-                damage = damage or error
+    def object(self, id: bytes, kind: int) -> bytes:
+        """From the first copy that is not damaged."""
+        what = f"{KIND_NAMES[kind]} {id.hex()}"
+        if id in self.lost:
+            raise Damaged("F-081", what, "no good copy is in the archive")
+        if id in self.path:
+            self.cut("F-043", what, "it is among its own bases")
+        damage, cuts = None, self.cuts
+        self.path.add(id)
+        try:
+            for segment, entry in self.archive.find(id, kind):
+                try:
+                    return self.copy(segment, entry)
+                except Damaged as error:
+                    damage = damage or error
+        finally:
+            self.path.remove(id)
+        if self.cuts == cuts:
+            self.lost.add(id)
         raise damage
 
-    def copy(self, segment: Segment, entry: ObjectEntry, bases: int) -> bytes:
+    def cut(self, requirement: str, what: str, message: str):
+        self.cuts += 1
+        raise Damaged(requirement, what, message)
+
+    def copy(self, segment: Segment, entry: ObjectEntry) -> bytes:
         """One copy, checked against its id: that of a base too, though only the last one has to be."""
         what = f"{segment.label}, {KIND_NAMES[entry.kind]} {entry.id.hex()}"
         if self.copies == 0:
-            raise Damaged("F-044", what, f"{MAX_COPIES} copies of it or its bases were tried")
+            self.cut("F-044", what, f"{MAX_COPIES} copies of it or its bases were tried")
         self.copies -= 1
         delta = segment.delta_of(entry)
         check_size(entry.kind, delta.plain if delta else entry.length, what)
-        if delta and bases == 0:
-            raise Damaged("F-043", what, f"more than {MAX_CHAIN} bases behind each other")
         # First the base, then the block: a chain is decoded from its whole end on, and never held.
-        base = self.object(delta.base, entry.kind, bases - 1) if delta else None
+        base = self.base(entry, delta.base, what) if delta else None
         plain = self.archive.block(segment, entry.block)[entry.offset:entry.offset + entry.length]
         if delta:
             plain = decode_zstd(plain, delta.plain, what, base, "F-037")
         if object_id(entry.kind, plain) != entry.id:
             raise Damaged("F-040", what, "its bytes have another id")
         return plain
+
+    def base(self, entry: ObjectEntry, id: bytes, what: str) -> bytes:
+        if self.bases == MAX_CHAIN:
+            self.cut("F-043", what, f"more than {MAX_CHAIN} bases behind each other")
+        self.bases += 1
+        try:
+            return self.object(id, entry.kind)
+        finally:
+            self.bases -= 1
 
 
 class Archive:
@@ -197,11 +223,11 @@ class Archive:
 
     def read_copy(self, segment: Segment, entry: ObjectEntry) -> bytes:
         """The plain bytes of one copy of an object, checked against its id (F-040)."""
-        return Reading(self).copy(segment, entry, MAX_CHAIN)
+        return Reading(self).copy(segment, entry)
 
     def read(self, id: bytes, kind: int) -> bytes:
         """The plain bytes of an object, from the first copy that is not damaged."""
-        return Reading(self).object(id, kind, MAX_CHAIN)
+        return Reading(self).object(id, kind)
 
     def decode(self, id: bytes, kind: int):
         def make():
