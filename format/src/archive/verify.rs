@@ -131,12 +131,12 @@ impl Archive {
             blocks.par_iter().try_for_each(|(number, objects)| {
                 progress.check()?;
                 let mut bases = Vec::new();
-                let mut sound = |object: &ObjectEntry, bytes| bases.push((object.id, bytes));
+                let mut sound = |object: &ObjectEntry, bytes| bases.push((object.kind, object.id, bytes));
                 if let Some(damage) = check_block(&*self.store, segment, *number, objects, &mut sound) {
                     note(segment, damage);
                 }
-                for (id, bytes) in bases {
-                    families.check(id, bytes, &mut |bad| note_delta(bad));
+                for (kind, id, bytes) in bases {
+                    families.check(kind, id, bytes, &mut |bad| note_delta(bad));
                 }
                 progress.add(0, segment.directory.blocks[*number].stored_len.into());
                 Ok::<(), Error>(())

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
-use super::reader::ObjectReader;
+use super::reader::{ObjectReader, Search};
 use crate::delta;
-use crate::error::Flaw;
-use crate::id::Id;
+use crate::error::{Error, Flaw};
+use crate::id::{Id, Kind};
 use crate::index::{Index, IndexedSegment, Location};
 use crate::limits::CHAIN;
 
@@ -70,7 +70,7 @@ impl<'a> Families<'a> {
     }
 
     /// Decodes everything that is made from the object `id` and compares it with its id. The plain bytes of `id` have been compared.
-    pub fn check(&self, id: Id, bytes: Bytes, bad: &mut dyn FnMut(BadDelta<'a>)) {
+    pub fn check(&self, kind: Kind, id: Id, bytes: Bytes, bad: &mut dyn FnMut(BadDelta<'a>)) {
         let mut held = bytes.len();
         let mut levels = vec![self.level(id, bytes)];
         while let Some(level) = levels.last_mut() {
@@ -79,36 +79,27 @@ impl<'a> Families<'a> {
                 levels.pop();
                 continue;
             };
-            let child = &self.deltas[number];
-            // An object may be stored more than once: its deltas are decoded behind the first.
-            if child.reached.swap(true, Ordering::Relaxed) {
+            let Some(at) = self.reach(number, kind) else {
                 continue;
-            }
-            let Some(at) = self.locate(child) else { continue };
+            };
             let base = level.bytes.clone();
             if level.ahead.is_empty() {
                 // Nobody needs the base behind its last delta: chains hold but two objects.
                 held -= level.bytes.len();
                 level.bytes = Bytes::new();
             }
-            let made = match levels.len() > CHAIN {
-                true => Err(Flaw::new(
-                    "delta",
-                    "base",
-                    format!("has more than {CHAIN} bases behind it"),
-                )),
-                false => self.decode(&at, &base),
-            };
+            let made = self.decode(&at, &base);
             drop(base);
             match made {
                 Err(flaw) => bad(BadDelta { at, flaw }),
                 Ok(bytes) => {
                     let below = self.level(at.object.id, bytes);
-                    if below.ahead.is_empty() {
+                    // What is too far away here may be near to another copy: `unreached` looks again.
+                    if below.ahead.is_empty() || levels.len() == CHAIN {
                         continue;
                     }
                     if held + below.bytes.len() > HELD_BYTES {
-                        self.check_apart(below.ahead, bad);
+                        self.check_apart(kind, below.ahead);
                         continue;
                     }
                     held += below.bytes.len();
@@ -119,43 +110,55 @@ impl<'a> Families<'a> {
     }
 
     /// Checks deltas, and all behind them, each from its whole object: memory is held for two objects only.
-    fn check_apart(&self, deltas: std::ops::Range<usize>, bad: &mut dyn FnMut(BadDelta<'a>)) {
+    fn check_apart(&self, kind: Kind, deltas: std::ops::Range<usize>) {
         let mut ahead = vec![deltas];
         while let Some(deltas) = ahead.last_mut() {
             let Some(number) = deltas.next() else {
                 ahead.pop();
                 continue;
             };
-            let child = &self.deltas[number];
-            if child.reached.swap(true, Ordering::Relaxed) {
+            let Some(at) = self.reach(number, kind) else {
                 continue;
-            }
-            let Some(at) = self.locate(child) else { continue };
+            };
             match self.reader.make_checked(&at) {
                 Ok(bytes) => ahead.push(self.level(at.object.id, bytes).ahead),
-                Err(error) => bad(BadDelta {
-                    at,
-                    flaw: Flaw::new("delta", "contents", error.to_string()),
-                }),
+                // Other copies of its bases may do: `unreached` looks for them.
+                Err(_) => self.deltas[number].reached.store(false, Ordering::Relaxed),
             }
         }
     }
 
-    /// The deltas that were not reached from any object that is whole and sound.
+    /// The deltas that were not reached from any object that is whole and sound, and that no copies of their bases make either.
     pub fn unreached(&self) -> impl Iterator<Item = BadDelta<'a>> {
         let unreached = self
             .deltas
             .iter()
             .filter(|child| !child.reached.load(Ordering::Relaxed));
-        unreached.filter_map(|child| {
-            let flaw = Flaw::new(
-                "delta",
-                "base",
-                format!("{} is missing or damaged", child.base.short()),
-            );
+        let mut search = Search::new(self.reader);
+        unreached.filter_map(move |child| {
             let at = self.locate(child)?;
+            let error = search.get_at(&at).err()?;
+            let flaw = match error {
+                Error::Damaged(damage) if damage.object == Some((at.object.kind, at.object.id)) => {
+                    damage.flaw
+                }
+                _ => Flaw::new(
+                    "delta",
+                    "base",
+                    format!("{} is missing or damaged", child.base.short()),
+                ),
+            };
             Some(BadDelta { at, flaw })
         })
+    }
+
+    /// The delta of this number, unless it was reached already or its base is of another kind. An object may be
+    /// stored more than once: its deltas are decoded behind the first.
+    fn reach(&self, number: usize, kind: Kind) -> Option<Location<'a>> {
+        let child = &self.deltas[number];
+        let at = self.locate(child)?;
+        let is_next = at.object.kind == kind && !child.reached.swap(true, Ordering::Relaxed);
+        is_next.then_some(at)
     }
 
     fn locate(&self, child: &Child) -> Option<Location<'a>> {

@@ -17,6 +17,9 @@ use crate::limits::CHAIN;
 use crate::store::{Name, Store};
 use crate::wire::Method;
 
+/// How many copies of an object and of its bases are tried (F-044): the ways through them multiply.
+const COPIES: usize = 1000;
+
 /// Reads objects from a store. Shared between threads.
 #[derive(Debug)]
 pub struct ObjectReader {
@@ -171,56 +174,92 @@ impl ObjectReader {
     }
 }
 
-/// A search for an object among all copies of it and of its bases, each checked.
-struct Search<'r> {
+/// A search for an object among all copies of it and of its bases, each checked (F-044).
+pub(super) struct Search<'r> {
     reader: &'r ObjectReader,
-    /// What is being looked for or was not found: no object is searched for twice, and none for its own sake.
-    barren: HashSet<Id>,
+    /// What is being looked for: nothing is made from itself.
+    path: Vec<Id>,
+    /// How many bases stand behind each other so far.
+    bases: usize,
+    /// What has no good copy, wherever it is needed.
+    lost: HashSet<Id>,
     /// Where the others were found.
     found: HashMap<Id, Name>,
+    /// How often a way was given up that might lead on for another object.
+    cuts: usize,
+    /// How many copies may still be tried.
+    copies: usize,
 }
 
 impl<'r> Search<'r> {
-    fn new(reader: &'r ObjectReader) -> Self {
-        let (barren, found) = Default::default();
+    pub(super) fn new(reader: &'r ObjectReader) -> Self {
         Self {
             reader,
-            barren,
-            found,
+            path: Vec::new(),
+            bases: 0,
+            lost: HashSet::new(),
+            found: HashMap::new(),
+            cuts: 0,
+            copies: COPIES,
         }
+    }
+
+    /// The object at one place, from whatever copies of its bases will do.
+    pub(super) fn get_at(&mut self, location: &Location<'_>) -> Result<Bytes> {
+        self.copies = COPIES;
+        self.try_at(location.object.kind, location)
     }
 
     fn get(&mut self, kind: Kind, id: Id) -> Result<Bytes> {
         let missing = Error::Missing { kind, id };
-        if !self.barren.insert(id) {
+        if self.path.contains(&id) {
+            self.cuts += 1;
             return Err(missing);
         }
+        if self.lost.contains(&id) {
+            return Err(missing);
+        }
+        let mut copies: Vec<Location<'r>> = self.reader.index().find_all(id).collect();
         let known = self.found.get(&id).copied();
+        copies.sort_by_key(|copy| (known != Some(copy.segment.name), copy.delta.is_some()));
         let mut first_error = None;
-        let index = self.reader.index();
-        for location in index.find_all(id) {
-            if known.is_some_and(|name| name != location.segment.name) {
-                continue;
-            }
+        let cuts = self.cuts;
+        self.path.push(id);
+        for location in copies {
             match self.try_at(kind, &location) {
                 Ok(bytes) => {
-                    self.barren.remove(&id);
+                    self.path.pop();
                     self.found.insert(id, location.segment.name);
                     return Ok(bytes);
                 }
                 Err(error) => drop(first_error.get_or_insert(error)),
             }
         }
+        self.path.pop();
+        if self.cuts == cuts {
+            self.lost.insert(id);
+        }
         Err(first_error.unwrap_or(missing))
     }
 
     fn try_at(&mut self, kind: Kind, location: &Location<'_>) -> Result<Bytes> {
+        if self.copies == 0 {
+            self.cuts += 1;
+            let reason = format!("were given up after {COPIES} of them");
+            return Err(damaged(location, Flaw::new("delta", "copies", reason)));
+        }
+        self.copies -= 1;
         let bytes = match location.delta {
             None => self.reader.contents(location, kind)?,
-            // What was not found is remembered together with what is being looked for.
-            Some(_) if self.barren.len() > CHAIN => return Err(damaged(location, too_many_bases())),
+            Some(_) if self.bases == CHAIN => {
+                self.cuts += 1;
+                return Err(damaged(location, too_many_bases()));
+            }
             Some(delta) => {
-                let base = self.get(kind, delta.base)?;
+                self.bases += 1;
+                let base = self.get(kind, delta.base);
+                self.bases -= 1;
+                let base = base?;
                 let frame = self.reader.contents(location, kind)?;
                 let made = delta::decode(&frame, &base, delta.plain_len as usize);
                 made.map_err(|flaw| damaged(location, flaw))?.into()
