@@ -5,6 +5,7 @@
 
 mod archive;
 mod fixup;
+mod reference;
 mod seeds;
 
 pub use archive::archive;
@@ -25,6 +26,7 @@ use restante_format::wire::{
     decode_snapshot, encode_snapshot,
 };
 
+use self::reference::Reference;
 use crate::vectors::Rule;
 
 /// A fuzz target: what it does with an input.
@@ -97,19 +99,29 @@ pub fn segment(data: &[u8]) {
     );
     assert!(opened.directory.blocks_end() >= HEADER_BYTES as u64);
     let damaged = damaged_blocks(&store, &opened);
-    let objects = opened.directory.objects.clone();
+    let directory = opened.directory.clone();
+    let reference = Reference::new(&directory, &bytes);
     let mut index = Index::default();
     index.add(opened);
     let reader = ObjectReader::new(Arc::new(store), index, 1 << 20);
-    for object in objects.iter().take(LOOKED_AT) {
+    for (number, object) in (0..).zip(directory.objects.iter().take(LOOKED_AT)) {
+        let plain_len = directory
+            .delta(number)
+            .map_or(object.len, |delta| delta.plain_len);
         for kind in Kind::ALL {
-            match reader.get(kind, object.id) {
+            let read = reader.get(kind, object.id);
+            if let Some(reference) = &reference {
+                let expected = reference.get(kind, object.id);
+                assert_eq!(read.as_deref().ok(), expected.as_deref(), "F-037, F-043");
+            }
+            match read {
                 Ok(plain) => {
                     assert_eq!(Id::of(kind, &plain), object.id, "F-040");
-                    assert_eq!((plain.len(), kind), (object.len as usize, object.kind), "F-041");
+                    assert_eq!((plain.len(), kind), (plain_len as usize, object.kind), "F-041");
                 }
                 Err(error) => {
-                    let expected = kind != object.kind || damaged.contains(&object.id);
+                    let is_whole = object.generation == 0;
+                    let expected = kind != object.kind || !is_whole || damaged.contains(&object.id);
                     assert!(error.is_damage() && expected, "{error}");
                 }
             }

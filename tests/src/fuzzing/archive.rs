@@ -1,4 +1,5 @@
-//! A whole archive out of an input: records that become its config, its segments and the objects in them.
+//! A whole archive out of an input: records that become its config, its segments and the objects in them, whole or as
+//! deltas.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use restante_format::error::{Error, Result};
 use restante_format::id::{Id, Kind};
 use restante_format::model::{Entry, Node, Snapshot};
 use restante_format::progress::Progress;
-use restante_format::segment::{PlainBlock, SegmentWriter};
+use restante_format::segment::{Delta, PlainBlock, SegmentWriter};
 use restante_format::store::{MemoryStore, Name};
 use restante_format::wire::{ArchiveId, Chunker, Config};
 
@@ -29,6 +30,15 @@ pub(super) const SEGMENT: u8 = 1;
 pub(super) const OBJECT: u8 = 2;
 #[cfg(test)]
 pub(super) const DAMAGE: u8 = 3;
+/// Not damage but an object that is a delta, whose kind is in bits 3 and 4: the number of its base, a generation, and
+/// its plain bytes or a frame.
+pub(super) const DELTA: u8 = 3 | 4;
+/// Of deltas, as `NEW_SEGMENT` of objects.
+pub(super) const DELTA_NEW_SEGMENT: u8 = 32;
+/// Of deltas: what is given is the length that the frame is said to make, and the frame itself.
+pub(super) const DELTA_FRAME: u8 = 64;
+/// Of deltas: the base is one that is nowhere.
+pub(super) const DELTA_ALONE: u8 = 128;
 /// Of configs and segments: their checks are made to fit.
 pub(super) const FIX: u8 = 4;
 /// Of segments: the checks of blocks and the ids of objects, too.
@@ -60,6 +70,8 @@ pub(super) fn record(tag: u8, bytes: &[u8]) -> Vec<u8> {
 struct Builder {
     files: BTreeMap<Name, Bytes>,
     ids: Vec<Id>,
+    /// The plain bytes of those objects.
+    plains: Vec<Vec<u8>>,
     block: PlainBlock,
     block_compressed: bool,
     segment: SegmentWriter,
@@ -88,18 +100,7 @@ impl Builder {
 
     fn object(&mut self, tag: u8, bytes: &[u8]) {
         let kind = Kind::ALL[usize::from(tag >> 2 & 3)];
-        let mut plain = bytes.to_vec();
-        let mut at = 0;
-        while let Some(found) = plain[at..]
-            .windows(MARK.len() + 1)
-            .position(|w| w.starts_with(MARK))
-        {
-            at += found;
-            if let Some(id) = self.ids.get(usize::from(plain[at + MARK.len()])) {
-                plain[at..at + 32].copy_from_slice(&id.0);
-            }
-            at += 32;
-        }
+        let plain = self.with_ids(bytes);
         if plain.is_empty() || self.ids.len() >= OBJECTS {
             return;
         }
@@ -119,6 +120,64 @@ impl Builder {
             self.block.push(kind, id, &plain);
         }
         self.ids.push(id);
+        self.plains.push(plain);
+    }
+
+    /// An object once more, as a delta, or a new one.
+    fn delta(&mut self, tag: u8, bytes: &[u8]) {
+        // Only the directory of snapshots refuses them.
+        let kind = Kind::ALL[usize::from(tag >> 3 & 3) % 3];
+        let mut input = Input(bytes);
+        let (number, generation) = (usize::from(input.u8()), input.u16().max(1));
+        let (base, base_plain) = match self.ids.get(number) {
+            Some(id) if tag & DELTA_ALONE == 0 => (*id, self.plains[number].clone()),
+            _ => (Id([number as u8; 32]), Vec::new()),
+        };
+        let (plain, plain_len, frame) = match tag & DELTA_FRAME != 0 {
+            true => {
+                let plain_len = u32::from(input.u16()).max(1);
+                let made = restante_format::delta::decode(input.0, &base_plain, plain_len as usize);
+                (made.unwrap_or_default(), plain_len, input.0.to_vec())
+            }
+            false => {
+                let plain = self.with_ids(input.0);
+                let frame = crate::laid::frame(&plain, &base_plain);
+                (plain.clone(), plain.len() as u32, frame)
+            }
+        };
+        let id = Id::of(kind, &plain);
+        if plain_len == 0 || frame.is_empty() || id == base || self.ids.len() >= OBJECTS {
+            return;
+        }
+        // A segment has one copy of an object only.
+        if tag & DELTA_NEW_SEGMENT != 0 || self.ids.contains(&id) {
+            self.close_segment();
+        }
+        let delta = Delta {
+            base,
+            plain_len,
+            generation,
+        };
+        self.block.push_delta(kind, id, &frame, delta);
+        self.ids.push(id);
+        self.plains.push(plain);
+    }
+
+    /// Bytes with ids in the place of marks.
+    fn with_ids(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut plain = bytes.to_vec();
+        let mut at = 0;
+        while let Some(found) = plain[at..]
+            .windows(MARK.len() + 1)
+            .position(|w| w.starts_with(MARK))
+        {
+            at += found;
+            if let Some(id) = self.ids.get(usize::from(plain[at + MARK.len()])) {
+                plain[at..at + 32].copy_from_slice(&id.0);
+            }
+            at += 32;
+        }
+        plain
     }
 
     fn finish(mut self) -> MemoryStore {
@@ -153,6 +212,7 @@ fn build(data: &[u8]) -> MemoryStore {
     let mut builder = Builder {
         files: BTreeMap::new(),
         ids: Vec::new(),
+        plains: Vec::new(),
         block: PlainBlock::default(),
         block_compressed: false,
         segment: SegmentWriter::new(ARCHIVE),
@@ -179,6 +239,7 @@ fn build(data: &[u8]) -> MemoryStore {
                 builder.files.insert(Name::Segment(Id(seal)), segment.into());
             }
             OBJECT => builder.object(tag, bytes),
+            _ if tag & DELTA == DELTA => builder.delta(tag, bytes),
             _ => {
                 let mut input = Input(bytes);
                 builder.damage.push((input.u8(), input.u32(), input.u8()));
@@ -204,6 +265,12 @@ pub fn archive(data: &[u8]) {
         damaged || !verify(VerifyLevel::Quick),
         "the full verification sees what the quick one does"
     );
+    if !damaged {
+        for location in archive.reader().index().objects().take(OBJECTS) {
+            let read = archive.reader().get(location.object.kind, location.object.id);
+            assert!(read.is_ok(), "a sound archive has all its objects: {read:?}");
+        }
+    }
     archive.stats();
     let mut before: Option<Id> = None;
     let objects = archive.reader().index().object_count();

@@ -8,7 +8,8 @@ use restante_format::wire::{ArchiveId, Child, Chunker, Item as ListItem, ListNod
 use serde_json::Value;
 
 use super::archive::{
-    ARCHIVE, CONFIG, FIX, FIX_CONTENTS, MARK, NEW_BLOCK, NEW_SEGMENT, OBJECT, SEGMENT, record,
+    ARCHIVE, CONFIG, DELTA, DELTA_ALONE, DELTA_FRAME, DELTA_NEW_SEGMENT, FIX, FIX_CONTENTS, MARK, NEW_BLOCK,
+    NEW_SEGMENT, OBJECT, SEGMENT, record,
 };
 use crate::vectors::{Content, Item, Maker, Piece, accepted, rejected};
 
@@ -38,12 +39,15 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
                 );
             }
         }
-        if name.starts_with("zstd-") || name == "several-segments" {
+        if name.starts_with("zstd-") || name.starts_with("delta-copy-") || name == "several-segments" {
             add("archive", format!("files-{name}"), as_files(&files));
         }
     }
     for (name, maker) in makers() {
         add("archive", name.to_owned(), as_objects(&maker));
+    }
+    for (name, bytes) in deltas() {
+        add("archive", name.to_owned(), bytes);
     }
     for (name, bytes) in objects() {
         add("object", name, bytes);
@@ -198,6 +202,81 @@ fn levels(levels: u8) -> Maker {
     maker
 }
 
+/// Archives some of whose objects are deltas, or copies that are.
+fn deltas() -> Vec<(&'static str, Vec<u8>)> {
+    let base = b"one row, another row, and a third one".repeat(3);
+    let version = |n: u8| [&base[..60], &[n; 4], &base[60..]].concat();
+    let chunk = record(OBJECT, &base);
+    let delta = |tag: u8, base: u8, bytes: &[u8]| {
+        let head = [base, 1 + base, 0];
+        record(DELTA | tag, &[&head[..], bytes].concat())
+    };
+    let chunks = |count: u8| -> Vec<u8> {
+        let mut records = chunk.clone();
+        for n in 0..count {
+            records.extend(delta(0, n, &version(n)));
+        }
+        records
+    };
+    let frame = crate::laid::frame(&version(1), &base);
+    let framed = [&(version(1).len() as u16).to_le_bytes()[..], &frame].concat();
+    let tree = |n: u8| {
+        let node = Node::File {
+            size: version(n).len() as u64,
+            content: Stored::Chunk(Id::of(Kind::Chunk, &version(n))),
+        };
+        let entry = Entry {
+            name: b"f".to_vec(),
+            node,
+            meta: crate::vectors::meta(0o600),
+        };
+        TreeNode::Leaf(vec![entry]).encode()
+    };
+    let of_kind = |kind: Kind| (kind as u8 - 1) << 3;
+    let snapshot = || {
+        let mut maker = Maker::new("deltas");
+        let root = maker.add(Kind::Tree, &tree(1));
+        maker.snapshot_of(root, |_| {});
+        let mut plain = maker.objects.remove(1).2;
+        let at = plain
+            .windows(32)
+            .position(|window| window == root.0)
+            .expect("the root is in it");
+        plain[at..at + 31].copy_from_slice(MARK);
+        plain[at + 31] = 3;
+        record(OBJECT | (Kind::Snapshot as u8 - 1) << 2 | NEW_SEGMENT, &plain)
+    };
+    let trees = |tag: u8| {
+        [
+            chunk.clone(),
+            delta(0, 0, &version(1)),
+            record(OBJECT | (Kind::Tree as u8 - 1) << 2 | NEW_BLOCK, &tree(0)),
+            delta(of_kind(Kind::Tree) | tag, 2, &tree(1)),
+            snapshot(),
+        ]
+        .concat()
+    };
+    vec![
+        ("delta-chain", chunks(70)),
+        ("delta-tree", trees(0)),
+        ("delta-tree-alone", trees(DELTA_ALONE)),
+        ("delta-in-segments", trees(DELTA_NEW_SEGMENT)),
+        (
+            "delta-frame",
+            [chunk.clone(), delta(DELTA_FRAME, 0, &framed)].concat(),
+        ),
+        (
+            "delta-cycle",
+            [
+                chunk.clone(),
+                delta(0, 0, &version(1)),
+                delta(DELTA_NEW_SEGMENT, 1, &base),
+            ]
+            .concat(),
+        ),
+    ]
+}
+
 fn objects() -> Vec<(String, Vec<u8>)> {
     let document: Value =
         serde_json::from_slice(&crate::vectors::objects()).expect("it was made a moment ago");
@@ -248,7 +327,7 @@ mod tests {
     #[test]
     fn seeds_are_few_and_small() {
         let seeds = seeds();
-        assert!(seeds.len() < 300, "{}", seeds.len());
+        assert!(seeds.len() < 450, "{}", seeds.len());
         assert!(seeds.iter().any(|(target, ..)| *target == "archive"));
     }
 
