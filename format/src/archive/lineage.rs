@@ -102,8 +102,10 @@ fn choose<'r>(reader: &'r ObjectReader, object: &NewObject) -> Option<(Location<
 /// The largest power of the radix that divides a generation.
 fn step(generation: u16) -> u16 {
     let mut step = 1;
-    while generation.is_multiple_of(step * RADIX) && generation / RADIX >= step {
-        step *= RADIX;
+    while let Some(next) = RADIX.checked_mul(step)
+        && generation.is_multiple_of(next)
+    {
+        step = next;
     }
     step
 }
