@@ -7,11 +7,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use restante_format::archive::{Archive, VerifyReport};
 use restante_format::id::{Id, Kind};
+use restante_format::index::Location;
 use restante_format::store::{MemoryStore, Name};
 use restante_format::wire::Config;
 
-use crate::archives::{Contents, Found, Place, fine_config, in_memory, open, read_everything, take};
+use crate::archives::{
+    Contents, Found, Place, assert_clean, fine_config, in_memory, open, read_everything, take,
+};
+use crate::laid::{Laid, lay};
 use crate::prng::Rng;
+use crate::vectors::{Item, Maker, Piece};
 
 /// The files of an archive.
 pub type Files = BTreeMap<Name, Bytes>;
@@ -21,7 +26,7 @@ pub type Everything = BTreeMap<Id, Contents>;
 /// An intact archive: three snapshots, small files with chunk lists, several directories.
 #[derive(Debug)]
 pub struct Sample {
-    /// The folder in its last state.
+    /// The folder in its last state, if there was one.
     pub source: Place,
     /// The files of the archive.
     pub files: Files,
@@ -58,6 +63,51 @@ pub fn sample_with(config: Config) -> Sample {
 /// The sample.
 pub fn sample() -> Sample {
     sample_with(fine_config())
+}
+
+/// Three versions of a table and of a directory. All that is new in the later ones is made from what was there before:
+/// chunks, lists and trees.
+pub fn sample_of_deltas() -> Sample {
+    let mut rng = Rng::new(32);
+    let mut table = vec![0; 300];
+    rng.fill(&mut table);
+    let mut maker = Maker::new("damaged");
+    maker.archive = fine_config().archive;
+    let mut starts = Vec::new();
+    for version in 1..4_u8 {
+        table[usize::from(version) * 70] = version;
+        let pieces = table.chunks(150).map(|piece| Piece::Data(piece.to_vec()));
+        let text = format!("{}{version}", "row after row, ".repeat(4));
+        let items = [
+            Item::dir("dir", vec![Item::file("text", text.as_bytes())]),
+            Item::pieces("table", pieces.collect()),
+        ];
+        maker.snapshot(&items, |snapshot| {
+            snapshot.time.secs = version.into();
+        });
+        starts.push(maker.objects.len());
+    }
+    starts.pop();
+    let mut files: Files = [(Name::Config, fine_config().encode().into())].into();
+    for objects in maker.as_deltas(&starts) {
+        let (chunks, others): (Vec<Laid>, _) = objects.into_iter().partition(|o| o.kind == Kind::Chunk);
+        let segment = lay(maker.archive, &[chunks, others], Some(3));
+        let seal = Id(*segment.last_chunk().expect("a seal"));
+        files.insert(Name::Segment(seal), segment.into());
+    }
+    let archive = open(&store_of(&files));
+    assert_clean(&archive);
+    let count = |kind: Kind| {
+        let is_delta = |at: &Location<'_>| at.object.kind == kind && at.delta.is_some();
+        archive.reader().index().objects().filter(is_delta).count()
+    };
+    let counts = [Kind::Chunk, Kind::ChunkList, Kind::Tree].map(count);
+    assert!(counts.iter().all(|count| *count >= 2), "{counts:?}");
+    Sample {
+        source: Place::new(),
+        files,
+        everything: read_everything(&archive),
+    }
 }
 
 /// A store with these files.

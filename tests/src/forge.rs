@@ -8,12 +8,13 @@ use std::sync::Arc;
 use restante_format::archive::{Archive, Overwrite, RestoreReport, VerifyLevel, VerifyReport};
 use restante_format::id::{Id, Kind};
 use restante_format::model::{Content, Counts, Entry, Meta, Node, Snapshot, Timestamp};
-use restante_format::segment::{PlainBlock, SealedSegment, SegmentWriter};
+use restante_format::segment::{Delta, PlainBlock, SealedSegment, SegmentWriter};
 use restante_format::store::{MemoryStore, Name, Store};
 use restante_format::wire::{Child, Item, ListNode, TreeNode, encode_snapshot};
 
 use crate::archives::{Place, config, restore_tree, verify};
 use crate::counting::bounded;
+use crate::laid::frame;
 
 /// A segment that is filled object by object, each in a block of its own.
 #[derive(Debug)]
@@ -52,6 +53,28 @@ impl Forge {
             self.segment.push(block.store_raw());
         }
         id
+    }
+
+    /// Adds an object as a delta of another one, which need not be there.
+    pub fn delta(&mut self, kind: Kind, plain: &[u8], base: &[u8]) -> Id {
+        let id = Id::of(kind, plain);
+        let plain_len = plain.len() as u32;
+        self.delta_of(kind, id, &frame(plain, base), Id::of(kind, base), plain_len);
+        id
+    }
+
+    /// Adds anything that says it is a delta.
+    pub fn delta_of(&mut self, kind: Kind, id: Id, frame: &[u8], base: Id, plain_len: u32) {
+        if self.seen.insert(id) {
+            let delta = Delta {
+                base,
+                plain_len,
+                generation: 1,
+            };
+            let mut block = PlainBlock::default();
+            block.push_delta(kind, id, frame, delta);
+            self.segment.push(block.store_raw());
+        }
     }
 
     /// Adds a leaf of a tree.

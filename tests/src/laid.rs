@@ -10,6 +10,8 @@ use zstd::zstd_safe::{CCtx, CParameter};
 
 /// The zstd frame of `plain` with `base` as its prefix. The parameters come on top of level 3.
 pub fn frame_with(plain: &[u8], base: &[u8], parameters: &[CParameter]) -> Vec<u8> {
+    // Of a prefix that lies where the plain bytes lie, zstd makes no use.
+    let base = &base.to_vec()[..];
     let mut context = CCtx::create();
     let mut set = |parameter| {
         context

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use restante_format::archive::{Archive, VerifyLevel};
 use restante_format::error::Error;
 use restante_format::id::{Id, Kind};
-use restante_format::limits::DEPTH;
+use restante_format::limits::{CHAIN, DEPTH, OBJECT_BYTES};
 use restante_format::model::{Content, Node};
 use restante_format::progress::Progress;
 use restante_format::segment::{PlainBlock, SegmentWriter};
@@ -114,6 +114,169 @@ fn put_block(store: &Arc<MemoryStore>, stored: &[u8], plain_len: u32, object: Ob
     bytes.extend(directory);
     bytes.extend(trailer_bytes);
     store.put(Name::Segment(trailer.seal), &bytes).expect("put");
+}
+
+/// A file of one chunk.
+fn one_file(forge: &mut Forge, chunk: Id, size: usize) -> Id {
+    forge.tree(vec![file(b"f", size as u64, Content::Chunk(chunk))])
+}
+
+// F-003, F-037
+#[test]
+fn deltas_that_claim_much_get_no_room() {
+    let _alone = alone();
+    let base = [1; 100];
+    let bomb = restante_tests::laid::frame(&vec![7; 200 << 20], &base);
+    // What the frame makes is more than was said, or less, as much as may be.
+    let small = Id::of(Kind::Chunk, &[7; 100]);
+    for (frame, plain_len) in [
+        (&bomb[..], 100),
+        (&bomb, OBJECT_BYTES),
+        (&restante_tests::laid::frame(&[7; 100], &base), OBJECT_BYTES),
+        (b"no frame at all", OBJECT_BYTES),
+    ] {
+        let (archive, root) = forged(|f| {
+            let base = f.object(Kind::Chunk, &base);
+            f.delta_of(Kind::Chunk, small, frame, base, plain_len as u32);
+            one_file(f, small, 100)
+        });
+        let (report, place) = restore_among_canaries(&archive, root, None);
+        assert_eq!((report.failed, report.files), (1, 0));
+        assert_nothing_in(&place);
+        assert!(!verified(&archive).damaged.is_empty());
+    }
+    // Many of them that really are as large, of a few bytes each.
+    let (archive, _) = forged(|f| {
+        let base = f.object(Kind::Chunk, &base);
+        let mut entries = Vec::new();
+        for n in 0..40_u8 {
+            let mut plain = vec![0; OBJECT_BYTES];
+            plain[0] = n;
+            let id = f.delta(Kind::Chunk, &plain, &[1; 100]);
+            assert_ne!(id, base);
+            entries.push(file(&[b'a' + n], OBJECT_BYTES as u64, Content::Chunk(id)));
+        }
+        f.tree(entries)
+    });
+    assert!(verified(&archive).damaged.is_empty());
+}
+
+// F-043, section 14
+#[test]
+fn a_chain_of_the_largest_objects_stays_within_bounds() {
+    let _alone = alone();
+    let version = |n: u8| {
+        let mut plain = vec![0; OBJECT_BYTES];
+        plain[usize::from(n)] = n;
+        plain
+    };
+    let (archive, root) = forged(|f| {
+        f.object(Kind::Chunk, &version(1));
+        for n in 2..12 {
+            f.delta(Kind::Chunk, &version(n), &version(n - 1));
+        }
+        one_file(f, Id::of(Kind::Chunk, &version(11)), OBJECT_BYTES)
+    });
+    let (report, _) = restore_among_canaries(&archive, root, None);
+    assert_eq!((report.failed, report.files), (0, 1));
+    assert!(verified(&archive).damaged.is_empty());
+}
+
+/// An archive of segments, each with copies of the same deltas, and of a first one with all else.
+fn copies(first: Forge, more: Vec<Forge>) -> Archive {
+    let store = first.into_store();
+    for forge in more {
+        let sealed = forge.seal();
+        store.put(sealed.name, &sealed.bytes).expect("put");
+    }
+    open(&store)
+}
+
+// F-044: 4^40 ways lead to the last of 40 versions, and none of them, or but one, is sound.
+#[test]
+fn ways_through_copies_are_not_counted_out() {
+    let _alone = alone();
+    for one_is_sound in [false, true] {
+        let archive = in_time(Duration::from_secs(60), move || {
+            let plain = |n: usize| format!("version {n} of what is stored again and again").into_bytes();
+            let id = |n: usize| Id::of(Kind::Chunk, &plain(n));
+            let last = 40;
+            let mut first = Forge::default();
+            first.object(Kind::Chunk, &plain(0));
+            let root = one_file(&mut first, id(last), plain(last).len());
+            first.snapshot(root);
+            let segment = |copy: usize| {
+                let mut forge = Forge::default();
+                for n in 1..=last {
+                    if one_is_sound && copy == 2 {
+                        forge.delta(Kind::Chunk, &plain(n), &plain(n - 1));
+                    } else {
+                        let len = plain(n).len() as u32;
+                        let frame = format!("no frame {copy}");
+                        forge.delta_of(Kind::Chunk, id(n), frame.as_bytes(), id(n - 1), len);
+                    }
+                }
+                forge
+            };
+            let archive = copies(first, (0..4).map(segment).collect());
+            let report = verified(&archive);
+            assert!(!report.damaged.is_empty());
+            let is_lost = report.damaged.iter().any(|d| !d.paths.is_empty());
+            assert_eq!(is_lost, !one_is_sound, "{:?}", report.damaged);
+            (archive, root)
+        });
+        let (archive, root) = archive;
+        let (report, _) = restore_among_canaries(&archive, root, None);
+        assert_eq!(report.files == 1, one_is_sound);
+    }
+}
+
+// F-043
+#[test]
+fn versions_made_from_each_other_and_from_nothing_end() {
+    let _alone = alone();
+    in_time(Duration::from_secs(20), || {
+        let plain = |n: usize| format!("version {} of nothing", n % 100).into_bytes();
+        let (archive, root) = forged(|f| {
+            for n in 0..100 {
+                f.delta(Kind::Chunk, &plain(n), &plain(n + 99));
+            }
+            one_file(f, Id::of(Kind::Chunk, &plain(7)), plain(7).len())
+        });
+        let (report, place) = restore_among_canaries(&archive, root, None);
+        assert_eq!((report.failed, report.files), (1, 0));
+        assert_nothing_in(&place);
+        let damaged = verified(&archive).damaged;
+        assert!(damaged.iter().any(|d| d.paths.contains(&b"f"[..])), "{damaged:?}");
+    });
+}
+
+// Section 11: each of many deltas, far behind a base that is lost, is told, in time.
+#[test]
+fn many_deltas_of_a_lost_base_are_told_in_time() {
+    let _alone = alone();
+    in_time(Duration::from_secs(60), || {
+        const COUNT: usize = 5000;
+        let plain = |n: usize| format!("version {n} of a table").into_bytes();
+        let (archive, _) = forged(|f| {
+            let mut entries = Vec::new();
+            for n in 1..=COUNT {
+                // Chains as long as they may be, all of which start with what is missing.
+                let base = if n % CHAIN == 1 { 0 } else { n - 1 };
+                let id = f.delta(Kind::Chunk, &plain(n), &plain(base));
+                let name = format!("{n:05}");
+                entries.push(file(name.as_bytes(), plain(n).len() as u64, Content::Chunk(id)));
+            }
+            f.tree(entries)
+        });
+        let paths = |level| {
+            let report = verify(&archive, level);
+            let paths = report.damaged.iter().flat_map(|d| d.paths.iter());
+            paths.collect::<std::collections::BTreeSet<_>>().len()
+        };
+        assert_eq!(paths(VerifyLevel::Full), COUNT);
+        assert_eq!(paths(VerifyLevel::Quick), COUNT);
+    });
 }
 
 #[test]

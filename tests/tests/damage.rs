@@ -15,7 +15,8 @@ use restante_tests::archives::{
     Place, assert_clean, create, fine_config, in_memory, object_at, open, read_everything, take, verify,
 };
 use restante_tests::damaged::{
-    Files, Loss, Sample, sample, sample_with, store_of, told_loss, true_loss, with,
+    Files, Loss, Sample, sample, sample_of_deltas, sample_with, store_of, told_loss, true_loss, with,
+    without_block_of,
 };
 
 /// Bits to flip in the byte at `at`: one that its place chooses, and all of them.
@@ -131,9 +132,53 @@ fn every_flipped_byte_is_noticed_and_its_cost_told_exactly() {
     every_flipped_byte_is_told_exactly(&sample());
 }
 
+// Section 11: of a base, all deltas are the cost.
+#[test]
+fn every_flipped_byte_among_deltas_is_noticed_and_its_cost_told_exactly() {
+    every_flipped_byte_is_told_exactly(&sample_of_deltas());
+}
+
+#[test]
+fn damage_to_a_base_costs_all_its_deltas() {
+    let sample = sample_of_deltas();
+    let intact = open(&store_of(&sample.files));
+    let index = intact.reader().index();
+    let mut dependent = 0;
+    for base in index.objects() {
+        let id = base.object.id;
+        let deltas = index
+            .objects()
+            .filter(|at| at.delta.is_some_and(|delta| delta.base == id));
+        let deltas: Vec<Id> = deltas.map(|at| at.object.id).collect();
+        let files = without_block_of(&sample.files, id);
+        let archive = open(&store_of(&files));
+        let loss = true_loss(&archive, &sample.everything);
+        let report = verify(&archive, VerifyLevel::Full);
+        assert_eq!(told_loss(&report), loss, "{id}: {:?}", report.damaged);
+        for delta in deltas {
+            dependent += 1;
+            let told = |damaged: &&restante_format::archive::Damaged| {
+                damaged.object.is_some_and(|(_, lost)| lost == delta)
+            };
+            assert!(
+                report.damaged.iter().any(|d| told(&d)),
+                "{delta} is made from {id}"
+            );
+            let kind = index.find(&delta).expect("it is there").object.kind;
+            assert!(archive.reader().get(kind, delta).is_err());
+        }
+    }
+    assert!(dependent > 3, "{dependent} deltas");
+}
+
 #[test]
 fn every_truncation_is_noticed() {
-    let sample = sample();
+    for sample in [sample(), sample_of_deltas()] {
+        every_truncation_is_noticed_in(&sample);
+    }
+}
+
+fn every_truncation_is_noticed_in(sample: &Sample) {
     for (name, bytes) in sample.files.iter().filter(|(name, _)| **name != Name::Config) {
         for changed in (0..bytes.len())
             .map(|len| bytes[..len].to_vec())
@@ -153,7 +198,12 @@ fn every_truncation_is_noticed() {
 
 #[test]
 fn the_loss_of_a_segment_is_told_exactly() {
-    let sample = sample();
+    for sample in [sample(), sample_of_deltas()] {
+        the_loss_of_a_segment_is_told_exactly_in(&sample);
+    }
+}
+
+fn the_loss_of_a_segment_is_told_exactly_in(sample: &Sample) {
     for name in sample.files.keys().filter(|name| **name != Name::Config) {
         let mut files = sample.files.clone();
         files.remove(name);

@@ -16,6 +16,8 @@ use restante_tests::forge::{
     Forge, assert_nothing_in, chunk_file, dir, entry, file, forged, inner, item, restore_among_canaries,
     symlink as link, verified,
 };
+use restante_tests::laid::frame;
+use restante_tests::prng::Rng;
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -54,6 +56,84 @@ fn names_that_lead_elsewhere_are_refused() {
             forge.tree_with_name(name, Node::Dir { tree: below })
         });
     }
+}
+
+// F-037, F-039, F-040
+#[test]
+fn deltas_that_make_something_else_are_refused() {
+    let _alone = alone();
+    type Make = fn(&mut Forge) -> Id;
+    let cases: [(&str, Make); 6] = [
+        ("other bytes of the same length", |f| {
+            let base = f.object(Kind::Chunk, b"base");
+            let id = Id::of(Kind::Chunk, b"good");
+            f.delta_of(Kind::Chunk, id, &frame(b"evil", b"base"), base, 4);
+            id
+        }),
+        ("a base that was exchanged", |f| {
+            let (mut rows, mut others) = (vec![0; 1000], vec![0; 1000]);
+            Rng::new(1).fill(&mut rows);
+            Rng::new(2).fill(&mut others);
+            let base = f.object(Kind::Chunk, &others);
+            let id = Id::of(Kind::Chunk, &rows);
+            f.delta_of(Kind::Chunk, id, &frame(&rows, &rows), base, 1000);
+            id
+        }),
+        ("a chunk made from a tree", |f| {
+            let base = TreeNode::Leaf(vec![]).encode();
+            let tree = f.object(Kind::Tree, &base);
+            let id = Id::of(Kind::Chunk, b"evil");
+            f.delta_of(Kind::Chunk, id, &frame(b"evil", &base), tree, 4);
+            id
+        }),
+        ("no base", |f| f.delta(Kind::Chunk, b"evil", b"missing")),
+        ("itself behind another", |f| {
+            f.delta(Kind::Chunk, b"good", b"evil");
+            f.delta(Kind::Chunk, b"evil", b"good")
+        }),
+        ("a list as a delta of a chunk for a chunk", |f| {
+            f.object(Kind::Chunk, b"base");
+            f.delta(Kind::ChunkList, b"evil", b"base")
+        }),
+    ];
+    for (what, make) in cases {
+        let (archive, root) = forged(|forge| {
+            let chunk = make(forge);
+            let size = if what.contains("exchanged") { 1000 } else { 4 };
+            forge.tree(vec![file(b"file", size, Content::Chunk(chunk))])
+        });
+        let (report, place) = restore_among_canaries(&archive, root, None);
+        assert_eq!((report.failed, report.files), (1, 0), "{what}");
+        assert_nothing_in(&place);
+        let damaged = verified(&archive).damaged;
+        assert!(
+            damaged.iter().any(|d| d.paths.contains(&b"file"[..])),
+            "{what}: {damaged:?}"
+        );
+    }
+}
+
+// F-041, F-044: a directory whose tree is a delta is as good as any other.
+#[test]
+fn trees_and_lists_may_be_deltas() {
+    let _alone = alone();
+    let (archive, root) = forged(|f| {
+        let chunk = f.object(Kind::Chunk, b"four");
+        let list = |len| {
+            let items = vec![item(4, Some(chunk)), item(len, None)];
+            restante_format::wire::ListNode { level: 0, items }.encode()
+        };
+        f.object(Kind::ChunkList, &list(1));
+        let list = f.delta(Kind::ChunkList, &list(4), &list(1));
+        let tree = |name: &[u8]| TreeNode::Leaf(vec![file(name, 8, Content::List(list))]).encode();
+        f.object(Kind::Tree, &tree(b"a"));
+        let below = f.delta(Kind::Tree, &tree(b"b"), &tree(b"a"));
+        f.tree(vec![dir(b"d", below)])
+    });
+    let (report, place) = restore_among_canaries(&archive, root, None);
+    assert_eq!((report.failed, report.files), (0, 1));
+    assert_eq!(fs::read(place.join("target/d/b")).expect("read"), b"four\0\0\0\0");
+    assert!(verified(&archive).damaged.is_empty());
 }
 
 // F-070, F-110

@@ -4,11 +4,12 @@
 
 use restante_format::archive::{Archive, SnapshotRequest, VerifyLevel};
 use restante_format::error::Error;
-use restante_format::limits::{CONNECTOR_BYTES, DEPTH, HOST_BYTES};
+use restante_format::limits::{CHAIN, CONNECTOR_BYTES, DEPTH, HOST_BYTES};
 use restante_format::progress::Progress;
 use restante_tests::archives::{
     Place, assert_clean, config, in_memory, open, request, restore_path, source_of, take, verify,
 };
+use restante_tests::prng::Rng;
 use rustix::fs::{CWD, Mode, OFlags};
 
 /// Makes `levels` directories called `name`, each within the one before, and `last` more beside each other in the
@@ -74,6 +75,34 @@ fn many_long_paths_that_cannot_be_read_make_no_snapshot_too_large() {
         "the snapshot can be read again"
     );
     assert!(verify(&archive, VerifyLevel::Full).damaged.is_empty());
+}
+
+// F-043
+#[test]
+fn no_chain_of_deltas_becomes_too_long() {
+    let source = Place::new();
+    let mut table = vec![0; 3000];
+    Rng::new(5).fill(&mut table);
+    let (store, mut archive) = in_memory(config());
+    let count = CHAIN + 20;
+    for version in 0..count {
+        table[version * 30..][..4].copy_from_slice(b"2026");
+        source.write("table", &table);
+        take(&mut archive, source.path(), version as i64 + 1);
+    }
+    let archive = open(&store);
+    assert_readable(&archive);
+    let index = archive.reader().index();
+    let mut most = 0;
+    for at in index.objects() {
+        let (mut at, mut bases) = (at, 0);
+        while let Some(delta) = at.delta {
+            at = index.find(&delta.base).expect("every base is there");
+            bases += 1;
+        }
+        most = most.max(bases);
+    }
+    assert!((1..=CHAIN).contains(&most), "{most} bases");
 }
 
 // Section 9, F-100: what could not be read again is refused before anything is written.

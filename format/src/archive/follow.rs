@@ -6,7 +6,7 @@ use super::verify::Damaged;
 use crate::content::{TreeReader, load_list_node};
 use crate::error::{Error, Flaw, Result};
 use crate::id::{Id, Kind};
-use crate::limits::DEPTH;
+use crate::limits::{CHAIN, DEPTH};
 use crate::model::{Content, Entry, Node, push_name};
 use crate::progress::Progress;
 use crate::segment::ObjectReader;
@@ -31,6 +31,8 @@ pub(super) struct Follow<'a> {
     /// Whether everything below a list node can be read.
     lists: HashMap<ListKey, bool>,
     checked: HashSet<Id>,
+    /// How many bases stand behind chunks, where all of them are there.
+    bases: HashMap<Id, usize>,
 }
 
 /// A tree whose entries are being followed.
@@ -46,7 +48,7 @@ impl<'a> Follow<'a> {
         lost: &'a mut BTreeMap<Id, Damaged>,
         progress: &'a Progress,
     ) -> Self {
-        let (trees, lists, checked) = Default::default();
+        let (trees, lists, checked, bases) = Default::default();
         Self {
             reader,
             progress,
@@ -54,6 +56,7 @@ impl<'a> Follow<'a> {
             trees,
             lists,
             checked,
+            bases,
         }
     }
 
@@ -150,7 +153,17 @@ impl<'a> Follow<'a> {
             return false;
         }
         let reason = match self.reader.index().find(&id) {
-            Some(at) if at.object.kind == Kind::Chunk && u64::from(at.plain_len()) == len => return true,
+            Some(at) if at.object.kind == Kind::Chunk && u64::from(at.plain_len()) == len => {
+                if self.has_bases(id) {
+                    return true;
+                }
+                // Other copies may do, of which the directories alone tell too little.
+                let Err(error) = self.reader.get(Kind::Chunk, id) else {
+                    return true;
+                };
+                self.lost.insert(id, Damaged::from_error(&error));
+                return false;
+            }
             Some(_) => "is not the chunk that the file says",
             None => "is missing from the archive",
         };
@@ -164,6 +177,36 @@ impl<'a> Follow<'a> {
             },
         );
         false
+    }
+
+    /// Whether the bases of a chunk are there, by the directories: those of the copies that are tried first.
+    fn has_bases(&mut self, id: Id) -> bool {
+        let index = self.reader.index();
+        let (mut path, mut next) = (Vec::new(), id);
+        let mut bases = loop {
+            if let Some(bases) = self.bases.get(&next) {
+                break *bases;
+            }
+            match index.find(&next) {
+                Some(at) if at.object.kind == Kind::Chunk && !self.lost.contains_key(&next) => {
+                    let Some(delta) = at.delta else { break 0 };
+                    if path.len() == CHAIN {
+                        return false;
+                    }
+                    path.push(next);
+                    next = delta.base;
+                }
+                _ => return false,
+            }
+        };
+        for id in path.into_iter().rev() {
+            bases += 1;
+            if bases > CHAIN {
+                return false;
+            }
+            self.bases.insert(id, bases);
+        }
+        true
     }
 
     /// Whether everything below a list node can be read. Levels sink, so that this ends after eight calls.

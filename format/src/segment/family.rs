@@ -137,6 +137,10 @@ impl<'a> Families<'a> {
         let mut search = Search::new(self.reader);
         unreached.filter_map(move |child| {
             let at = self.locate(child)?;
+            // A damaged base may yet have all that is needed of it.
+            if self.reader.make_checked(&at).is_ok() {
+                return None;
+            }
             let error = search.get_at(&at).err()?;
             let flaw = match error {
                 Error::Damaged(damage) if damage.object == Some((at.object.kind, at.object.id)) => {

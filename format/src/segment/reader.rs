@@ -72,15 +72,16 @@ impl ObjectReader {
         let Some(first) = self.index.find(&id) else {
             return Err(Error::Missing { kind, id });
         };
-        if let Some(bytes) = self.cache.made(&id) {
+        // Directories and lists are read again and again; chunks hardly ever. What is kept is of the kind that the first copy says (F-041).
+        let is_kept = kind != Kind::Chunk && first.delta.is_some() && first.object.kind == kind;
+        if is_kept && let Some(bytes) = self.cache.made(&id) {
             return Ok(bytes);
         }
         let bytes = match self.make(kind, &first).and_then(|bytes| checked(&first, bytes)) {
             Ok(bytes) => bytes,
             Err(_) => self.search(&first, kind)?,
         };
-        // Directories and lists are read again and again; chunks hardly ever.
-        if kind != Kind::Chunk && first.delta.is_some() {
+        if is_kept {
             self.cache.keep_made(id, bytes.clone());
         }
         Ok(bytes)

@@ -84,30 +84,10 @@ fn states() -> Vec<Case> {
         snapshot.time.secs += 60;
         snapshot.parent = Some(parent);
     });
-    let (first, second) = maker.objects.split_at(count);
-    let best = |kind: Kind, plain: &[u8]| {
-        let bases = first
-            .iter()
-            .filter(|(of, ..)| *of == kind && kind != Kind::Snapshot);
-        bases
-            .map(|(.., base)| Laid::delta(kind, plain, base))
-            .min_by_key(|laid| laid.bytes.len())
-    };
-    let first: Vec<Laid> = first
-        .iter()
-        .map(|(kind, _, plain)| Laid::whole(*kind, plain))
-        .collect();
-    let second: Vec<Laid> = second
-        .iter()
-        .map(|(kind, _, plain)| best(*kind, plain).unwrap_or_else(|| Laid::whole(*kind, plain)))
-        .collect();
+    let [first, second] = <[Vec<Laid>; 2]>::try_from(maker.as_deltas(&[count])).expect("two states");
     for kind in [Kind::Chunk, Kind::ChunkList, Kind::Tree] {
-        assert!(
-            second
-                .iter()
-                .any(|laid| laid.kind == kind && laid.delta.is_some()),
-            "no {kind} changed"
-        );
+        let is_delta = |laid: &Laid| laid.kind == kind && laid.delta.is_some();
+        assert!(second.iter().any(is_delta), "no {kind} changed");
     }
     let files = archive(&maker, &[&[first.clone()], &[second.clone()]], Some(3));
     let alone = lay(maker.archive, &[second, first], Some(3));

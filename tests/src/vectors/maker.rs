@@ -13,6 +13,8 @@ use restante_format::segment::{PlainBlock, SegmentWriter};
 use restante_format::wire::{ArchiveId, Chunker, Config, Item as ListItem, encode_snapshot};
 use serde_json::{Map, Value, json};
 
+use crate::laid::Laid;
+
 /// A whole-archive vector.
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -315,6 +317,29 @@ impl Maker {
             }
         }
         writer.seal().bytes
+    }
+
+    /// The objects from each of these numbers to the next, in the order in which they were made. What comes after the
+    /// first number is a delta of what it differs least from among the objects before the one it starts at.
+    pub fn as_deltas(&self, starts: &[usize]) -> Vec<Vec<Laid>> {
+        let bounds: Vec<usize> = [&[0], starts, &[self.objects.len()]].concat();
+        let lay = |earlier: &[(Kind, Id, Vec<u8>)], (kind, _, plain): &(Kind, Id, Vec<u8>)| {
+            let bases = earlier
+                .iter()
+                .filter(|(of, ..)| of == kind && *kind != Kind::Snapshot);
+            bases
+                .map(|(.., base)| Laid::delta(*kind, plain, base))
+                .min_by_key(|laid| laid.bytes.len())
+                .unwrap_or_else(|| Laid::whole(*kind, plain))
+        };
+        bounds
+            .windows(2)
+            .map(|bounds| {
+                let (earlier, rest) = self.objects.split_at(bounds[0]);
+                let new = &rest[..bounds[1] - bounds[0]];
+                new.iter().map(|object| lay(earlier, object)).collect()
+            })
+            .collect()
     }
 
     /// The files of the archive with everything in one segment.
