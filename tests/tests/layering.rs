@@ -10,7 +10,7 @@ const ROWS: &[&[&str]] = &[
     &["catalog"],
     &["content"],
     &["segment"],
-    &["index"],
+    &["index", "cutting"],
     &["chunk", "compress", "delta", "store", "source", "target"],
     &["wire"],
     &["progress"],
