@@ -61,6 +61,7 @@
 //! | snapshots by time and name | [`catalog`] |
 //! | files and directories as objects | [`content`] |
 //! | objects into segments and out of them | [`segment`], and below it [`index`] |
+//! | chunks with ids, by all cores | [`cutting`] |
 //! | one concern each | [`chunk`], [`compress`], [`delta`], [`store`], [`source`], [`target`] |
 //! | structs into bytes and back | [`wire`] |
 //! | ground | [`id`], [`limits`], [`model`], [`names`], [`ordered`], [`progress`], [`error`] |
@@ -70,6 +71,7 @@ pub mod catalog;
 pub mod chunk;
 pub mod compress;
 pub mod content;
+pub mod cutting;
 pub mod delta;
 pub mod error;
 pub mod id;

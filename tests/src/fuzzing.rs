@@ -234,7 +234,8 @@ fn encoded_again(kind: Kind, plain: &[u8]) -> Vec<u8> {
     again.expect("it was decoded a moment ago")
 }
 
-/// Parameters and bytes to cut, by the library and by the rule as the specification words it.
+/// Parameters and bytes to cut, by the library, by the crate that defines the rule, and by the rule as the specification
+/// words it. Every chunk is asked for again in a region that goes on differently.
 pub fn chunker(data: &[u8]) {
     let mut input = Input(data);
     let flags = input.u8();
@@ -264,9 +265,39 @@ pub fn chunker(data: &[u8]) {
     let region = &region[..region.len().min(1 << 16)];
     let (cutter, rule) = (Cutter::new(&chunker), Rule::new(&chunker));
     let mut rest = region;
-    for chunk in cutter.chunks(region) {
+    for (number, chunk) in cutter.chunks(region).enumerate() {
         assert_eq!(chunk.len(), rule.cut(rest));
+        assert_eq!(chunk.len(), cut_by_the_crate(&chunker, rule.gear(), rest));
+        assert!(cutter.confirms(rest, chunk.len()));
+        if number < LOOKED_AT {
+            // Behind it comes another part of the region, or what came before but not so far.
+            let behind = &region[region.len() - rest.len() / 2..];
+            let other = [chunk, &behind[..behind.len().min(max_bytes as usize)]].concat();
+            for next in [&other[..], &rest[..rest.len().min(chunk.len() + 1)]] {
+                let seen = &next[..next.len().min(chunk.len() + 2)];
+                assert_eq!(
+                    cutter.confirms(seen, chunk.len()),
+                    cutter.cut(next) == chunk.len()
+                );
+            }
+        }
         rest = &rest[chunk.len()..];
     }
     assert!(rest.is_empty());
+}
+
+fn cut_by_the_crate(chunker: &Chunker, gear: &[u64; 256], region: &[u8]) -> usize {
+    let (_, length) = fastcdc::v2020::cut_gear(
+        region,
+        chunker.min_bytes as usize,
+        chunker.avg_bytes as usize,
+        chunker.max_bytes as usize,
+        chunker.mask_s,
+        chunker.mask_l,
+        chunker.mask_s << 1,
+        chunker.mask_l << 1,
+        gear,
+        &gear.map(|g| g << 1),
+    );
+    length
 }

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use super::Archive;
-use super::cut_file::{Piece, RUN_BYTES, Workers, guide};
+use super::cut_file::{Piece, RUN_BYTES, guide};
 use super::examine::{
     Before, Changed, Event as FileEvent, Examined, Examiner, Failed, FileRead, NotRead, Refused, SmallFile,
 };
 use super::lineage::NewObject;
-use super::run::{Chunk, Expected, NewChunk, Proceed};
 use super::walk::{Entered, Step};
 use super::writer::Writer;
 use crate::content::{ListBuilder, ObjectSink, TreeBuilder, find_entry};
+use crate::cutting::{Chunk, Expected, NewChunk, Proceed, Workers};
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
 use crate::limits::{LISTED_BYTES, LISTED_PATHS};
@@ -392,6 +392,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         let workers = Workers {
             tasks: self.tasks,
             limit: archive.memory.tasks(RUN_BYTES),
+            run_bytes: RUN_BYTES,
         };
         let mut take = |event| match event {
             FileEvent::Start => {

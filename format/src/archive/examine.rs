@@ -5,12 +5,13 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::cut_file::{Piece, Workers, cut_file, guide};
-use super::run::Runner;
+use super::cut_file::{Piece, cut_file, guide};
 use super::walk::Candidate;
 use crate::content::ListReader;
+use crate::cutting::{Runner, Workers};
 use crate::id::Kind;
 use crate::model::{Content, Entry, Meta, Node, Timestamp, Xattr};
+use crate::segment::ObjectReader;
 use crate::source::{FileKind, Folder, Owners, SourceFile, Stat};
 
 /// How often a file is read that changes while it is read.
@@ -42,6 +43,7 @@ pub(super) type Before = Option<(u64, Content)>;
 /// What the threads that read the source share.
 pub(super) struct Examiner<'a> {
     pub(super) runner: Runner<'a>,
+    reader: &'a ObjectReader,
     pub(super) owners: Owners,
     /// Regular files opened.
     pub(super) opened: AtomicU64,
@@ -125,9 +127,10 @@ impl<E> From<Refused> for Failed<E> {
 }
 
 impl<'a> Examiner<'a> {
-    pub(super) fn new(runner: Runner<'a>) -> Self {
+    pub(super) fn new(runner: Runner<'a>, reader: &'a ObjectReader) -> Self {
         Self {
             runner,
+            reader,
             owners: Owners::default(),
             opened: AtomicU64::new(0),
         }
@@ -183,7 +186,7 @@ impl<'a> Examiner<'a> {
         let Node::File { size, content } = entry.node else {
             return true;
         };
-        let reader = self.runner.reader;
+        let reader = self.reader;
         match content {
             Content::Empty => true,
             Content::Chunk(id) => reader.has(Kind::Chunk, id),
@@ -298,7 +301,7 @@ impl<'a> Examiner<'a> {
                 }
                 take(Event::Piece(piece)).map_err(Failed::Sink)
             };
-            let guide = guide(self.runner.reader, changed.before);
+            let guide = guide(self.reader, changed.before);
             let size = cut_file(self.runner, &file, &before, guide, workers, &mut take_piece)?;
             let trouble = fill_xattrs(&mut meta, file.xattrs());
             let after = file.stat()?;

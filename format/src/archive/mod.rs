@@ -9,7 +9,6 @@ mod lineage;
 mod locate;
 mod read_file;
 mod restore;
-mod run;
 mod snapshot;
 mod stats;
 mod verify;

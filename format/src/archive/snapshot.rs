@@ -9,12 +9,12 @@ use std::sync::mpsc::sync_channel;
 use super::Archive;
 use super::assemble::{Assembly, Outcome};
 use super::examine::Examiner;
-use super::run::Runner;
 use super::walk::Walker;
 use crate::catalog::Listed;
 use crate::chunk::Cutter;
+use crate::cutting::Runner;
 use crate::error::{Error, Result};
-use crate::id::Id;
+use crate::id::{Id, Kind};
 use crate::limits::{LISTED_BYTES, OBJECT_BYTES};
 use crate::model::{Counts, Snapshot, Timestamp, display_bytes, is_valid_name};
 use crate::progress::Progress;
@@ -151,11 +151,12 @@ impl Archive {
                 .store(parent.snapshot.counts.bytes, Ordering::Relaxed);
         }
         let cutter = Cutter::new(&self.config.chunker);
+        let has = |id| self.reader.has(Kind::Chunk, id);
         let runner = Runner {
             cutter: &cutter,
-            reader: &self.reader,
+            has: &has,
         };
-        let examiner = Examiner::new(runner);
+        let examiner = Examiner::new(runner, &self.reader);
         let archive = &*self;
         let (written, snapshot) = rayon::in_place_scope(|tasks| {
             let mut assembly = Assembly::new(archive, &examiner, parent_root, tasks, progress);

@@ -18,6 +18,11 @@ impl Rule {
         }
     }
 
+    /// The gear table.
+    pub fn gear(&self) -> &[u64; 256] {
+        &self.gear
+    }
+
     /// The length of the first chunk of a region.
     pub fn cut(&self, b: &[u8]) -> usize {
         let Chunker {
