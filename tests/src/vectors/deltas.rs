@@ -89,7 +89,8 @@ fn states() -> Vec<Case> {
         let is_delta = |laid: &Laid| laid.kind == kind && laid.delta.is_some();
         assert!(second.iter().any(is_delta), "no {kind} changed");
     }
-    let files = archive(&maker, &[&[first.clone()], &[second.clone()]], Some(3));
+    let one = std::slice::from_ref;
+    let files = archive(&maker, &[one(&first), one(&second)], Some(3));
     let alone = lay(maker.archive, &[second, first], Some(3));
     vec![
         maker.accepted(
@@ -160,57 +161,29 @@ fn raw_frame(plain: &[u8]) -> Vec<u8> {
 fn frames() -> Case {
     let base = version(0);
     let long = noise("a long base", 3000);
-    let made: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> = [
-        ("its base, cut off", base[..100].to_vec(), base.clone(), None),
-        ("longer than its base", base.repeat(5), base.clone(), None),
+    let short = b"the shortest base";
+    let of = |plain: &[u8], base: &[u8], parameter: Option<CParameter>| {
+        let frame = frame_with(plain, base, parameter.as_slice());
+        (plain.to_vec(), base.to_vec(), frame)
+    };
+    let made = [
+        of(&base[..100], &base, None),
+        of(&base.repeat(5), &base, None),
+        of(&long[1000..1400], &long, None),
+        of(b"x", &base, None),
+        of(&version(1), &base, Some(CParameter::ContentSizeFlag(false))),
+        of(&version(2), &base, Some(CParameter::ChecksumFlag(true))),
+        of(&version(3), &base, Some(CParameter::CompressionLevel(22))),
+        of(&version(4), &base, Some(CParameter::CompressionLevel(-7))),
+        of(&version(7), short, None),
         (
-            "a part of a long base",
-            long[1000..1400].to_vec(),
-            long.clone(),
-            None,
-        ),
-        ("one byte", b"x".to_vec(), base.clone(), None),
-        (
-            "without a content size",
-            version(1),
+            version(5),
             base.clone(),
-            Some(CParameter::ContentSizeFlag(false)),
+            with_dictionary_id(&frame(&version(5), &base), 0),
         ),
-        (
-            "with a checksum",
-            version(2),
-            base.clone(),
-            Some(CParameter::ChecksumFlag(true)),
-        ),
-        (
-            "the highest level",
-            version(3),
-            base.clone(),
-            Some(CParameter::CompressionLevel(22)),
-        ),
-        (
-            "the lowest level",
-            version(4),
-            base.clone(),
-            Some(CParameter::CompressionLevel(-7)),
-        ),
-    ]
-    .map(|(_, plain, base, parameter)| {
-        let frame = frame_with(&plain, &base, parameter.as_slice());
-        (plain, base, frame)
-    })
-    .to_vec();
-    let zero_id = with_dictionary_id(&frame(&version(5), &base), 0);
-    let needs_nothing = raw_frame(&version(6));
-    let of_other_length = frame(&version(7), b"the shortest base");
-    let made: Vec<_> = made
-        .into_iter()
-        .chain([
-            (version(5), base.clone(), zero_id),
-            (version(6), base.clone(), needs_nothing),
-            (version(7), b"the shortest base".to_vec(), of_other_length),
-        ])
-        .collect();
+        // Needs nothing of its base, which is there all the same.
+        (version(6), base.clone(), raw_frame(&version(6))),
+    ];
     let files: Vec<&[u8]> = made.iter().map(|(plain, ..)| &plain[..]).collect();
     let maker = of_files("delta-frames", &files);
     let mut chunks: Vec<Laid> = made
@@ -218,7 +191,7 @@ fn frames() -> Case {
         .map(|(plain, base, frame)| Laid::framed(Kind::Chunk, plain, base, frame.clone()))
         .collect();
     chunks[0] = chunks[0].clone().with(|delta| delta.generation = u16::MAX);
-    let bases = vec![chunk(&base), chunk(&long), chunk(b"the shortest base")];
+    let bases = vec![chunk(&base), chunk(&long), chunk(short)];
     let files = archive(&maker, &[&[chunks, bases, rest(&maker)]], None);
     maker.accepted(
         "delta-frames",
