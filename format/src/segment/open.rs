@@ -6,7 +6,7 @@ use crate::store::{Name, Store};
 use crate::wire::{ArchiveId, Directory, HEADER_BYTES, Header, TRAILER_BYTES, Trailer, seal};
 
 /// Reads header, directory and trailer of a segment and checks all of them, the seal, the name
-/// and the archive that it belongs to (F-012, F-013, F-030 to F-035).
+/// and the archive that it belongs to (F-012, F-013, F-030 to F-036).
 pub fn open_segment(store: &dyn Store, name: Name, len: u64, archive: ArchiveId) -> Result<IndexedSegment> {
     let file = name.to_string();
     let damaged = |offset: u64, flaw: Flaw| Error::damaged(file.clone(), Some(offset), flaw);

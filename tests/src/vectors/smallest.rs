@@ -272,6 +272,7 @@ fn directory(dump: &mut Dump<'_>) {
         dump.field(4, &format!("object {number}: offset = {offset}"));
         dump.field(4, &format!("object {number}: length = {len}"));
         dump.field(1, &format!("object {number}: kind = {kind}"));
-        dump.field(3, "reserved");
+        dump.field(1, "reserved");
+        dump.field(2, "generation = 0: whole");
     }
 }
