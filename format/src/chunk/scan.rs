@@ -80,7 +80,7 @@ fn serial(gear: &[u64; 256], bytes: &[u8], range: Range<usize>, mask: u64, mut h
     Search::Continue(hash)
 }
 
-/// Two searches in turn, the second one from the middle of a block. More than two were slower on all machines tried.
+/// Two searches in turn, the second one from the middle of a block. More than two were slower.
 fn interleaved(
     gear: &[u64; 256],
     window_bytes: usize,
