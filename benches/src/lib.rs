@@ -20,4 +20,5 @@ pub mod peers;
 pub mod report;
 pub mod spread;
 mod table;
+pub mod targets;
 pub mod tool;
