@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 
 use crate::error::Flaw;
-use crate::wire::Method;
 
 thread_local! {
     // A compression context is several hundred kilobytes of tables: each thread keeps its own.
@@ -11,18 +10,15 @@ thread_local! {
     static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
 }
 
-/// Compresses `plain` at a zstd level, unless that would not make it smaller (F-032).
-pub fn compress(plain: Vec<u8>, level: i32) -> (Method, Vec<u8>) {
+/// Compresses `plain` at a zstd level; `None` where that would not make it smaller (F-032).
+pub fn compress(plain: &[u8], level: i32) -> Option<Vec<u8>> {
     let compressed = COMPRESSOR.with_borrow_mut(|slot| {
         if slot.as_ref().is_none_or(|(made_for, _)| *made_for != level) {
             *slot = Some((level, zstd::bulk::Compressor::new(level).ok()?));
         }
-        slot.as_mut()?.1.compress(&plain).ok()
+        slot.as_mut()?.1.compress(plain).ok()
     });
-    match compressed {
-        Some(stored) if stored.len() < plain.len() => (Method::Zstd, stored),
-        _ => (Method::Raw, plain),
-    }
+    compressed.filter(|stored| stored.len() < plain.len())
 }
 
 /// The plain bytes of a block, exactly `plain_len` of them (F-031). The caller has compared
@@ -58,17 +54,16 @@ mod tests {
     #[test]
     fn round_trip_and_raw_fallback() {
         let text = b"correlation table ".repeat(1000);
-        let (method, stored) = compress(text.clone(), 3);
-        assert_eq!(method, Method::Zstd);
+        let stored = compress(&text, 3).expect("smaller");
         assert!(stored.len() < 100);
         assert_eq!(decompress(&stored, text.len()), Ok(text));
-        assert_eq!(compress(vec![1, 2, 3], 3), (Method::Raw, vec![1, 2, 3]));
+        assert_eq!(compress(&[1, 2, 3], 3), None);
     }
 
     // F-031
     #[test]
     fn a_bomb_gets_no_room() {
-        let (_, stored) = compress(vec![0; 10 << 20], 3);
+        let stored = compress(&vec![0; 10 << 20], 3).expect("smaller");
         assert!(stored.len() < 2000);
         assert!(decompress(&stored, 1000).is_err());
         assert!(decompress(&stored, (10 << 20) + 1).is_err());

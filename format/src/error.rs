@@ -215,6 +215,15 @@ impl Error {
         }))
     }
 
+    /// The object that is damaged or missing, where it is one.
+    pub fn object(&self) -> Option<Id> {
+        match self {
+            Self::Damaged(damage) => damage.object.map(|(_, id)| id),
+            Self::Missing { id, .. } | Self::Invalid { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
     /// Whether stored bytes are damaged or missing.
     pub fn is_damage(&self) -> bool {
         matches!(

@@ -61,7 +61,7 @@
 //! | snapshots by time and name | [`catalog`] |
 //! | files and directories as objects | [`content`] |
 //! | objects into segments and out of them | [`segment`], and below it [`index`] |
-//! | one concern each | [`chunk`], [`compress`], [`store`], [`source`], [`target`] |
+//! | one concern each | [`chunk`], [`compress`], [`delta`], [`store`], [`source`], [`target`] |
 //! | structs into bytes and back | [`wire`] |
 //! | ground | [`id`], [`limits`], [`model`], [`names`], [`ordered`], [`progress`], [`error`] |
 
@@ -70,6 +70,7 @@ pub mod catalog;
 pub mod chunk;
 pub mod compress;
 pub mod content;
+pub mod delta;
 pub mod error;
 pub mod id;
 pub mod index;

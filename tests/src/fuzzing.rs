@@ -129,7 +129,7 @@ fn damaged_blocks(store: &MemoryStore, opened: &restante_format::index::IndexedS
             .collect();
         if number >= LOOKED_AT {
             damaged.extend(inside.iter().map(|object| object.id));
-        } else if let Some(damage) = check_block(store, opened, number, &inside) {
+        } else if let Some(damage) = check_block(store, opened, number, &inside, &mut |_, _| ()) {
             damaged.extend(damage.objects.iter().map(|object| object.id));
         }
     }

@@ -11,7 +11,7 @@ const ROWS: &[&[&str]] = &[
     &["content"],
     &["segment"],
     &["index"],
-    &["chunk", "compress", "store", "source", "target"],
+    &["chunk", "compress", "delta", "store", "source", "target"],
     &["wire"],
     &["progress"],
     &["error", "model"],

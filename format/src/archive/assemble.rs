@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use super::Archive;
-use super::cut_file::{Piece, cut_region};
+use super::cut_file::{Piece, RUN_BYTES, Workers, guide};
 use super::examine::{
-    Changed, Event as FileEvent, Examined, Examiner, Failed, FileRead, NotRead, OwnedPiece, Refused,
-    SmallFile,
+    Before, Changed, Event as FileEvent, Examined, Examiner, Failed, FileRead, NotRead, Refused, SmallFile,
 };
+use super::lineage::NewObject;
+use super::run::{Chunk, Expected, NewChunk, Proceed};
 use super::walk::{Entered, Step};
 use super::writer::Writer;
-use crate::content::{ListBuilder, ObjectSink, TreeBuilder};
+use crate::content::{ListBuilder, ObjectSink, TreeBuilder, find_entry};
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
 use crate::limits::{LISTED_BYTES, LISTED_PATHS};
@@ -26,11 +27,11 @@ use crate::segment::ObjectReader;
 use crate::source::Folder;
 use crate::wire::Item;
 
-/// Files up to this size are read whole, several of them in one task.
-const SMALL_FILE_BYTES: u64 = 1 << 20;
 /// About how many bytes, and at most how many files, one task reads.
 const GROUP_BYTES: u64 = 2 << 20;
 const GROUP_FILES: usize = 64;
+/// How many chunks of the parent's a stream is compared with.
+const EXPECTED: usize = 1 << 16;
 /// How many results may wait for an earlier one.
 const WAITING: usize = 8192;
 /// How many of those may be large files: each keeps its folder open.
@@ -47,13 +48,13 @@ pub(super) struct Outcome {
 /// A step whose entries have been examined, in order. Files that are being read hold their place.
 enum Event {
     Enter(Entered),
-    EnterSynthetic(Vec<u8>),
+    EnterSynthetic(Vec<u8>, Option<Id>),
     Leave,
     Done(Entry, Option<String>),
     /// The next file of the groups that are being read.
     Small,
     /// A file that is read when its turn comes, in parallel with itself.
-    Large(Arc<Folder>, Vec<u8>),
+    Large(Arc<Folder>, Changed),
     Unreadable(Vec<u8>, String),
 }
 
@@ -65,9 +66,9 @@ enum Early {
 }
 
 /// A directory that is being filled.
-struct OpenDir {
+struct OpenDir<'a> {
     name: Vec<u8>,
-    tree: TreeBuilder,
+    tree: TreeBuilder<'a>,
     /// `None` for a synthetic one.
     meta: Option<Meta>,
     only_if_not_empty: bool,
@@ -75,11 +76,12 @@ struct OpenDir {
     path_len: usize,
 }
 
-type SmallResult = Result<SmallFile, (Arc<Folder>, Vec<u8>, NotRead)>;
+type SmallResult = Result<SmallFile, (Arc<Folder>, Changed, NotRead)>;
 
 /// A tree that is being put together.
 pub(super) struct Assembly<'a, 'scope> {
-    archive: &'a Archive,
+    archive: &'scope Archive,
+    tasks: &'a rayon::Scope<'scope>,
     examiner: &'scope Examiner<'scope>,
     previous_root: Option<Id>,
     progress: &'a Progress,
@@ -93,8 +95,8 @@ pub(super) struct Assembly<'a, 'scope> {
     read: VecDeque<SmallResult>,
     events: VecDeque<Event>,
     waiting_large: usize,
-    top: TreeBuilder,
-    open: Vec<OpenDir>,
+    top: TreeBuilder<'scope>,
+    open: Vec<OpenDir<'scope>>,
     path: Vec<u8>,
     counts: Counts,
     torn: Listing<Vec<u8>>,
@@ -128,7 +130,7 @@ impl<T> Listing<T> {
 
 impl<'a, 'scope> Assembly<'a, 'scope> {
     pub(super) fn new(
-        archive: &'a Archive,
+        archive: &'scope Archive,
         examiner: &'scope Examiner<'scope>,
         previous_root: Option<Id>,
         tasks: &'a rayon::Scope<'scope>,
@@ -137,6 +139,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         let threads = rayon::current_num_threads();
         Self {
             archive,
+            tasks,
             examiner,
             previous_root,
             progress,
@@ -145,11 +148,11 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             early: VecDeque::new(),
             group: Vec::new(),
             group_bytes: 0,
-            reading: Ordered::new(tasks, archive.memory.tasks(2 * GROUP_BYTES)),
+            reading: Ordered::new(tasks, archive.memory.tasks(RUN_BYTES)),
             read: VecDeque::new(),
             events: VecDeque::new(),
             waiting_large: 0,
-            top: TreeBuilder::default(),
+            top: replacing(archive, previous_root),
             open: Vec::new(),
             path: Vec::new(),
             counts: Counts::default(),
@@ -158,7 +161,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         }
     }
 
-    pub(super) fn reader(&self) -> &'a ObjectReader {
+    pub(super) fn reader(&self) -> &'scope ObjectReader {
         &self.archive.reader
     }
 
@@ -176,7 +179,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             self.progress.check()?;
             let early = match step {
                 Step::Enter(entered) => Early::Event(Event::Enter(entered)),
-                Step::EnterSynthetic(name) => Early::Event(Event::EnterSynthetic(name)),
+                Step::EnterSynthetic(name, previous) => Early::Event(Event::EnterSynthetic(name, previous)),
                 Step::Leave => Early::Event(Event::Leave),
                 Step::Unreadable(name, reason) => Early::Event(Event::Unreadable(name, reason)),
                 Step::Entries(folder, candidates) => {
@@ -230,9 +233,9 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             Examined::Vanished => return Ok(()),
             Examined::Done(entry, trouble) => Event::Done(entry, trouble),
             Examined::Unreadable(name, reason) => Event::Unreadable(name, reason),
-            Examined::Changed(changed) if changed.size > SMALL_FILE_BYTES => {
+            Examined::Changed(changed) if changed.size > RUN_BYTES => {
                 self.waiting_large += 1;
-                Event::Large(Arc::clone(folder), changed.name)
+                Event::Large(Arc::clone(folder), changed)
             }
             Examined::Changed(changed) => {
                 self.group_bytes += changed.size;
@@ -257,8 +260,8 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         while self.reading.is_full() && self.settle_next()? {}
         self.reading.push(move || {
             let read = |(folder, changed): (Arc<Folder>, Changed)| {
-                let read = examiner.read_small(&folder, &changed.name, SMALL_FILE_BYTES);
-                read.map_err(|why| (folder, changed.name, why))
+                let read = examiner.read_small(&folder, &changed, RUN_BYTES);
+                read.map_err(|why| (folder, changed, why))
             };
             group.into_iter().map(read).collect()
         });
@@ -274,11 +277,12 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             Event::Enter(Entered {
                 name,
                 meta,
+                previous,
                 only_if_not_empty,
             }) => {
-                self.open_dir(name, Some(meta), only_if_not_empty);
+                self.open_dir(name, Some(meta), previous, only_if_not_empty);
             }
-            Event::EnterSynthetic(name) => self.open_dir(name, None, false),
+            Event::EnterSynthetic(name, previous) => self.open_dir(name, None, previous, false),
             Event::Leave => self.leave()?,
             Event::Done(entry, trouble) => {
                 self.note_trouble(&entry.name, trouble);
@@ -286,9 +290,9 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
                 self.push_entry(entry)?;
             }
             Event::Unreadable(name, reason) => self.note_unreadable(&name, reason),
-            Event::Large(folder, name) => {
+            Event::Large(folder, changed) => {
                 self.waiting_large -= 1;
-                self.take_large(&folder, name)?;
+                self.take_large(&folder, changed)?;
             }
             Event::Small => {
                 if self.read.is_empty() {
@@ -296,8 +300,10 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
                 }
                 match self.read.pop_front() {
                     Some(Ok(file)) => self.take_small(file)?,
-                    Some(Err((_, name, NotRead::Refused(refused)))) => self.note_refused(&name, refused),
-                    Some(Err((folder, name, NotRead::Grown))) => self.take_large(&folder, name)?,
+                    Some(Err((_, changed, NotRead::Refused(refused)))) => {
+                        self.note_refused(&changed.name, refused)
+                    }
+                    Some(Err((folder, changed, NotRead::Grown))) => self.take_large(&folder, changed)?,
                     None => unreachable!("each small file has been given to a task before its turn comes"),
                 }
             }
@@ -305,12 +311,12 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         Ok(true)
     }
 
-    fn open_dir(&mut self, name: Vec<u8>, meta: Option<Meta>, only_if_not_empty: bool) {
+    fn open_dir(&mut self, name: Vec<u8>, meta: Option<Meta>, previous: Option<Id>, only_if_not_empty: bool) {
         push_name(&mut self.path, &name);
         let path_len = self.path.len();
         self.open.push(OpenDir {
             name,
-            tree: TreeBuilder::default(),
+            tree: replacing(self.archive, previous),
             meta,
             only_if_not_empty,
             path_len,
@@ -365,39 +371,46 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
     }
 
     fn take_small(&mut self, file: SmallFile) -> Result<()> {
-        let SmallFile { name, read, pieces } = file;
+        let SmallFile {
+            name,
+            before,
+            read,
+            pieces,
+        } = file;
         self.progress.add(0, read.size);
-        let mut pieces_taken = Pieces::default();
-        for piece in &pieces {
-            let piece = match piece {
-                OwnedPiece::Chunk(id, bytes) => Piece::Chunk(*id, bytes),
-                OwnedPiece::Hole(len) => Piece::Hole(*len),
-            };
-            pieces_taken.take(piece, &mut self.writer)?;
+        let mut taken = Pieces::new(self.archive, before);
+        for piece in pieces {
+            taken.take(piece, &mut self.writer)?;
         }
-        self.push_file(name, read, pieces_taken)
+        self.push_file(name, read, taken)
     }
 
-    fn take_large(&mut self, folder: &Folder, name: Vec<u8>) -> Result<()> {
-        let mut pieces = Pieces::default();
+    fn take_large(&mut self, folder: &Folder, changed: Changed) -> Result<()> {
+        let archive = self.archive;
+        let mut pieces = Pieces::new(archive, changed.before);
         let (writer, progress) = (&mut self.writer, self.progress);
+        let workers = Workers {
+            tasks: self.tasks,
+            limit: archive.memory.tasks(RUN_BYTES),
+        };
+        let mut take = |event| match event {
+            FileEvent::Start => {
+                pieces = Pieces::new(archive, changed.before);
+                Ok(())
+            }
+            FileEvent::Piece(piece) => {
+                progress.check()?;
+                progress.add(0, piece.len());
+                pieces.take(piece, writer)
+            }
+        };
         let read = self
             .examiner
-            .read(folder, &name, u64::MAX, &mut |event| match event {
-                FileEvent::Start => {
-                    pieces = Pieces::default();
-                    Ok(())
-                }
-                FileEvent::Piece(piece) => {
-                    progress.check()?;
-                    progress.add(0, piece.len());
-                    pieces.take(piece, writer)
-                }
-            });
+            .read(folder, &changed, u64::MAX, Some(&workers), &mut take);
         match read {
-            Ok(read) => self.push_file(name, read, pieces),
+            Ok(read) => self.push_file(changed.name, read, pieces),
             Err(Failed::Source(refused)) => {
-                self.note_refused(&name, refused);
+                self.note_refused(&changed.name, refused);
                 Ok(())
             }
             Err(Failed::Grown) => unreachable!("no file is larger than any limit"),
@@ -430,19 +443,27 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         input: &mut (dyn Read + Send),
         time: Timestamp,
     ) -> Result<()> {
-        let mut pieces = Pieces::default();
+        let before = self.stream_before(name);
+        let mut pieces = Pieces::new(self.archive, before);
+        let expected: Vec<Expected> = guide(self.reader(), before).take(EXPECTED).collect();
         let (writer, progress) = (&mut self.writer, self.progress);
-        let fill = |buffer: &mut [u8], _offset: u64| read_full(input, buffer);
-        let size = cut_region(self.examiner.cutter, u64::MAX, fill, &mut |piece| {
+        let mut size = 0;
+        let mut read_at = |buffer: &mut [u8], _offset: u64| read_full(input, buffer);
+        let take = &mut |chunk: Chunk| {
             progress.check().map_err(Failed::Sink)?;
-            progress.add(0, piece.len());
-            pieces.take(piece, writer).map_err(Failed::Sink)
-        })
-        .map_err(|failed| match failed {
-            Failed::Source(refused) => Error::Request(format!("standard input: {}", refused.reason())),
-            Failed::Sink(error) => error,
-            Failed::Grown => unreachable!("only files grow"),
-        })?;
+            progress.add(0, chunk.len as u64);
+            size = chunk.end();
+            pieces.take(Piece::Chunk(chunk), writer).map_err(Failed::Sink)?;
+            Ok(Proceed::Go)
+        };
+        self.examiner
+            .runner
+            .run(&mut read_at, 0, u64::MAX, &expected, take)
+            .map_err(|failed| match failed {
+                Failed::Source(refused) => Error::Request(format!("standard input: {}", refused.reason())),
+                Failed::Sink(error) => error,
+                Failed::Grown => unreachable!("only files grow"),
+            })?;
         let meta = Meta {
             mode: 0o600,
             mtime: time,
@@ -459,6 +480,15 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             },
             pieces,
         )
+    }
+
+    /// What the parent had under the name of a stream.
+    fn stream_before(&self, name: &[u8]) -> Before {
+        let entry = find_entry(self.reader(), self.previous_root?, name).ok()??;
+        match entry.node {
+            Node::File { size, content } => Some((size, content)),
+            _ => None,
+        }
     }
 
     fn note_refused(&mut self, name: &[u8], refused: Refused) {
@@ -513,22 +543,51 @@ fn read_full(input: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> 
     Ok(filled)
 }
 
-/// The pieces of one file, on their way to being its content.
-#[derive(Default)]
-struct Pieces {
-    /// The first chunk, as long as it may be the only piece.
-    first: Option<Item>,
-    list: Option<ListBuilder>,
+/// The tree of a directory that takes the place of the parent's.
+fn replacing(archive: &Archive, previous: Option<Id>) -> TreeBuilder<'_> {
+    previous.map_or_else(TreeBuilder::default, |tree| {
+        TreeBuilder::replacing(&archive.reader, tree)
+    })
 }
 
-impl Pieces {
-    fn take(&mut self, piece: Piece<'_>, sink: &mut Writer<'_, '_>) -> Result<()> {
+/// The pieces of one file, on their way to being its content.
+struct Pieces<'a> {
+    /// The first chunk, as long as it may be the only piece.
+    first: Option<Item>,
+    list: Option<ListBuilder<'a>>,
+    archive: &'a Archive,
+    /// The parent's list.
+    list_before: Option<Id>,
+}
+
+impl<'a> Pieces<'a> {
+    fn new(archive: &'a Archive, before: Before) -> Self {
+        let list_before = match before {
+            Some((_, Content::List(id))) => Some(id),
+            _ => None,
+        };
+        Self {
+            first: None,
+            list: None,
+            archive,
+            list_before,
+        }
+    }
+
+    fn take(&mut self, piece: Piece, sink: &mut Writer<'_, '_>) -> Result<()> {
         let item = match piece {
             Piece::Hole(len) => Item { len, id: None },
-            Piece::Chunk(id, bytes) => {
-                sink.put_identified(Kind::Chunk, id, bytes)?;
+            Piece::Chunk(Chunk { len, id, new, .. }) => {
+                if let Some(NewChunk { bytes, replaced }) = new {
+                    sink.put_identified(NewObject {
+                        kind: Kind::Chunk,
+                        id,
+                        plain: bytes,
+                        replaced,
+                    })?;
+                }
                 Item {
-                    len: bytes.len() as u64,
+                    len: len as u64,
                     id: Some(id),
                 }
             }
@@ -537,7 +596,11 @@ impl Pieces {
             self.first = Some(item);
             return Ok(());
         }
-        let list = self.list.get_or_insert_default();
+        let (reader, list_before) = (&self.archive.reader, self.list_before);
+        let list = self.list.get_or_insert_with(|| match list_before {
+            Some(list) => ListBuilder::replacing(reader, list),
+            None => ListBuilder::default(),
+        });
         if let Some(first) = self.first.take() {
             list.push(first, sink)?;
         }

@@ -2,17 +2,15 @@
 //! unopened if nothing changed, read otherwise.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
-
-use super::cut_file::{Piece, cut_file};
+use super::cut_file::{Piece, Workers, cut_file, guide};
+use super::run::Runner;
 use super::walk::Candidate;
-use crate::chunk::Cutter;
 use crate::content::ListReader;
-use crate::id::{Id, Kind};
+use crate::id::Kind;
 use crate::model::{Content, Entry, Meta, Node, Timestamp, Xattr};
-use crate::segment::ObjectReader;
 use crate::source::{FileKind, Folder, Owners, SourceFile, Stat};
 
 /// How often a file is read that changes while it is read.
@@ -34,12 +32,16 @@ pub(super) enum Examined {
 pub(super) struct Changed {
     pub(super) name: Vec<u8>,
     pub(super) size: u64,
+    /// What the parent had.
+    pub(super) before: Before,
 }
+
+/// Size and content of a regular file in the parent, if it had one of the name.
+pub(super) type Before = Option<(u64, Content)>;
 
 /// What the threads that read the source share.
 pub(super) struct Examiner<'a> {
-    pub(super) cutter: &'a Cutter,
-    reader: &'a ObjectReader,
+    pub(super) runner: Runner<'a>,
     pub(super) owners: Owners,
     /// Regular files opened.
     pub(super) opened: AtomicU64,
@@ -60,14 +62,9 @@ pub(super) struct FileRead {
 /// A small file, whole.
 pub(super) struct SmallFile {
     pub(super) name: Vec<u8>,
+    pub(super) before: Before,
     pub(super) read: FileRead,
-    pub(super) pieces: Vec<OwnedPiece>,
-}
-
-/// A piece of a small file.
-pub(super) enum OwnedPiece {
-    Chunk(Id, Bytes),
-    Hole(u64),
+    pub(super) pieces: Vec<Piece>,
 }
 
 /// Why a file could not be read: the operation and the reason.
@@ -128,10 +125,9 @@ impl<E> From<Refused> for Failed<E> {
 }
 
 impl<'a> Examiner<'a> {
-    pub(super) fn new(cutter: &'a Cutter, reader: &'a ObjectReader) -> Self {
+    pub(super) fn new(runner: Runner<'a>) -> Self {
         Self {
-            cutter,
-            reader,
+            runner,
             owners: Owners::default(),
             opened: AtomicU64::new(0),
         }
@@ -152,8 +148,14 @@ impl<'a> Examiner<'a> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Examined::Vanished,
             Err(error) => return Examined::Unreadable(name, Refused::at("stat", &error).reason),
         };
-        if let Some(entry) = previous.filter(|entry| is_unchanged(entry, &stat) && self.is_there(entry)) {
-            return Examined::Done(entry, None);
+        let mut before = None;
+        if let Some(entry) = previous {
+            if is_unchanged(&entry, &stat) && self.is_there(&entry) {
+                return Examined::Done(entry, None);
+            }
+            if let Node::File { size, content } = entry.node {
+                before = Some((size, content));
+            }
         }
         let special = |node| self.special(folder, &name, &stat, node);
         let (major, minor) = stat.special;
@@ -161,6 +163,7 @@ impl<'a> Examiner<'a> {
             FileKind::File => Examined::Changed(Changed {
                 name,
                 size: stat.size,
+                before,
             }),
             FileKind::Dir => Examined::Unreadable(name, "it became a directory meanwhile".into()),
             FileKind::Symlink => match folder.read_link(&name) {
@@ -180,7 +183,7 @@ impl<'a> Examiner<'a> {
         let Node::File { size, content } = entry.node else {
             return true;
         };
-        let reader = self.reader;
+        let reader = self.runner.reader;
         match content {
             Content::Empty => true,
             Content::Chunk(id) => reader.has(Kind::Chunk, id),
@@ -241,23 +244,21 @@ impl<'a> Examiner<'a> {
     pub(super) fn read_small(
         &self,
         folder: &Folder,
-        name: &[u8],
+        changed: &Changed,
         most_bytes: u64,
     ) -> Result<SmallFile, NotRead> {
         let mut pieces = Vec::new();
-        let read = self.read(folder, name, most_bytes, &mut |event| {
+        let read = self.read(folder, changed, most_bytes, None, &mut |event| {
             match event {
                 Event::Start => pieces.clear(),
-                Event::Piece(Piece::Chunk(id, bytes)) => {
-                    pieces.push(OwnedPiece::Chunk(id, Bytes::copy_from_slice(bytes)));
-                }
-                Event::Piece(Piece::Hole(len)) => pieces.push(OwnedPiece::Hole(len)),
+                Event::Piece(piece) => pieces.push(piece),
             }
             Ok::<(), std::convert::Infallible>(())
         });
         match read {
             Ok(read) => Ok(SmallFile {
-                name: name.to_vec(),
+                name: changed.name.clone(),
+                before: changed.before,
                 read,
                 pieces,
             }),
@@ -271,17 +272,18 @@ impl<'a> Examiner<'a> {
     pub(super) fn read<E>(
         &self,
         folder: &Folder,
-        name: &[u8],
+        changed: &Changed,
         most_bytes: u64,
-        take: &mut dyn FnMut(Event<'_>) -> Result<(), E>,
+        workers: Option<&Workers<'_, 'a>>,
+        take: &mut dyn FnMut(Event) -> Result<(), E>,
     ) -> Result<FileRead, Failed<E>> {
-        let file = folder
-            .open_file(name)
+        let (file, mut before) = folder
+            .open_file(&changed.name)
             .map_err(|error| Refused::at("open", &error))?;
+        let file = Arc::new(file);
         self.opened.fetch_add(1, Ordering::Relaxed);
         let mut read_bytes = 0;
         let mut attempt = 1;
-        let mut before = file.stat()?;
         loop {
             if before.size > most_bytes {
                 return Err(Failed::Grown);
@@ -290,13 +292,14 @@ impl<'a> Examiner<'a> {
             // has another time than this one.
             let mut meta = self.meta(&before, Vec::new());
             take(Event::Start).map_err(Failed::Sink)?;
-            let mut take_piece = |piece: Piece<'_>| {
-                if let Piece::Chunk(_, bytes) = &piece {
-                    read_bytes += bytes.len() as u64;
+            let mut take_piece = |piece: Piece| {
+                if let Piece::Chunk(chunk) = &piece {
+                    read_bytes += chunk.len as u64;
                 }
                 take(Event::Piece(piece)).map_err(Failed::Sink)
             };
-            let size = cut_file(self.cutter, &file, &before, &mut take_piece)?;
+            let guide = guide(self.runner.reader, changed.before);
+            let size = cut_file(self.runner, &file, &before, guide, workers, &mut take_piece)?;
             let trouble = fill_xattrs(&mut meta, file.xattrs());
             let after = file.stat()?;
             let whole = size == before.size && after.is_unchanged_since(&before);
@@ -331,11 +334,11 @@ fn fill_xattrs(meta: &mut Meta, xattrs: io::Result<Vec<Xattr>>) -> Option<String
 }
 
 /// What a file's reader hands on.
-pub(super) enum Event<'a> {
+pub(super) enum Event {
     /// What came before, if anything, counts no longer.
     Start,
     /// The next piece.
-    Piece(Piece<'a>),
+    Piece(Piece),
 }
 
 fn has_stat(meta: &Meta, stat: &Stat) -> bool {

@@ -150,7 +150,7 @@ impl<'a> Follow<'a> {
             return false;
         }
         let reason = match self.reader.index().find(&id) {
-            Some(at) if at.object.kind == Kind::Chunk && u64::from(at.object.len) == len => return true,
+            Some(at) if at.object.kind == Kind::Chunk && u64::from(at.plain_len()) == len => return true,
             Some(_) => "is not the chunk that the file says",
             None => "is missing from the archive",
         };

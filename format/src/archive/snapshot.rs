@@ -9,6 +9,7 @@ use std::sync::mpsc::sync_channel;
 use super::Archive;
 use super::assemble::{Assembly, Outcome};
 use super::examine::Examiner;
+use super::run::Runner;
 use super::walk::Walker;
 use crate::catalog::Listed;
 use crate::chunk::Cutter;
@@ -150,7 +151,11 @@ impl Archive {
                 .store(parent.snapshot.counts.bytes, Ordering::Relaxed);
         }
         let cutter = Cutter::new(&self.config.chunker);
-        let examiner = Examiner::new(&cutter, &self.reader);
+        let runner = Runner {
+            cutter: &cutter,
+            reader: &self.reader,
+        };
+        let examiner = Examiner::new(runner);
         let archive = &*self;
         let (written, snapshot) = rayon::in_place_scope(|tasks| {
             let mut assembly = Assembly::new(archive, &examiner, parent_root, tasks, progress);

@@ -34,7 +34,7 @@ impl Archive {
                 .iter()
                 .map(|listed| listed.snapshot.counts.bytes)
                 .fold(0, u64::saturating_add),
-            unique_bytes: index.objects().map(|at| u64::from(at.object.len)).sum(),
+            unique_bytes: index.objects().map(|at| u64::from(at.plain_len())).sum(),
             stored_bytes: config + index.segments().iter().map(|segment| segment.len).sum::<u64>(),
         }
     }

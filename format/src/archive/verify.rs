@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
 use crate::index::IndexedSegment;
 use crate::progress::Progress;
-use crate::segment::check_block;
+use crate::segment::{BadDelta, BlockDamage, Families, check_block};
+use crate::store::Name;
 use crate::wire::ObjectEntry;
 
 /// How thoroughly to look.
@@ -103,7 +104,20 @@ impl Archive {
             segments.iter().map(stored).sum(),
             std::sync::atomic::Ordering::Relaxed,
         );
+        let families = Families::new(&self.reader);
         let found = Mutex::new(Vec::new());
+        let note = |segment: &IndexedSegment, damage: BlockDamage| {
+            let mut found = found.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            found.push((segment.name, damage));
+        };
+        let note_delta = |bad: BadDelta<'_>| {
+            let damage = BlockDamage {
+                offset: bad.at.block.offset,
+                flaw: bad.flaw,
+                objects: vec![*bad.at.object],
+            };
+            note(bad.at.segment, damage);
+        };
         for segment in segments {
             let mut objects: Vec<ObjectEntry> = segment.directory.objects.clone();
             objects.sort_unstable_by_key(|object| (object.block, object.offset));
@@ -116,32 +130,41 @@ impl Archive {
             }
             blocks.par_iter().try_for_each(|(number, objects)| {
                 progress.check()?;
-                if let Some(damage) = check_block(&*self.store, segment, *number, objects) {
-                    found
-                        .lock()
-                        .unwrap_or_else(|poisoned| poisoned.into_inner())
-                        .push((segment, damage));
+                let mut bases = Vec::new();
+                let mut sound = |object: &ObjectEntry, bytes| bases.push((object.id, bytes));
+                if let Some(damage) = check_block(&*self.store, segment, *number, objects, &mut sound) {
+                    note(segment, damage);
+                }
+                for (id, bytes) in bases {
+                    families.check(id, bytes, &mut |bad| note_delta(bad));
                 }
                 progress.add(0, segment.directory.blocks[*number].stored_len.into());
                 Ok::<(), Error>(())
             })?;
             report.bytes += stored(segment);
         }
+        families.unreached().for_each(note_delta);
         let found = found
             .into_inner()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let bad: HashSet<(Id, crate::store::Name)> = found
+        let bad: HashSet<(Id, Name)> = found
             .iter()
-            .flat_map(|(s, d)| d.objects.iter().map(|o| (o.id, s.name)))
+            .flat_map(|(name, d)| d.objects.iter().map(|o| (o.id, *name)))
             .collect();
-        for (segment, damage) in &found {
+        let costly: HashSet<(Name, u64)> = found
+            .iter()
+            .filter(|(_, d)| !d.objects.is_empty())
+            .map(|(name, d)| (*name, d.offset))
+            .collect();
+        for (name, damage) in &found {
             let whole = Damaged {
-                file: Some(segment.name.to_string()),
+                file: Some(name.to_string()),
                 offset: Some(damage.offset),
                 reason: damage.flaw.to_string(),
                 ..Damaged::default()
             };
-            if damage.objects.is_empty() {
+            // Of a block of deltas it is known only behind their bases what its damage costs.
+            if damage.objects.is_empty() && !costly.contains(&(*name, damage.offset)) {
                 report.damaged.push(whole.clone());
             }
             for object in &damage.objects {

@@ -12,7 +12,7 @@ use crate::id::Id;
 use crate::limits::DEPTH;
 use crate::model::{Entry, Meta, is_valid_name, push_name};
 use crate::segment::ObjectReader;
-use crate::source::{FileKind, Filter, Folder, Listed, SourceFile};
+use crate::source::{FileKind, Filter, Folder, Listed};
 
 /// How many entries are examined as one task.
 const BATCH: usize = 256;
@@ -27,8 +27,8 @@ pub(super) struct Candidate {
 pub(super) enum Step {
     /// A directory of the source; what follows is in it.
     Enter(Entered),
-    /// A directory that stands for none of the source.
-    EnterSynthetic(Vec<u8>),
+    /// A directory that stands for none of the source, and the parent's tree of it.
+    EnterSynthetic(Vec<u8>, Option<Id>),
     /// Entries of the current directory that are not directories.
     Entries(Arc<Folder>, Vec<Candidate>),
     /// The end of the current directory.
@@ -41,6 +41,8 @@ pub(super) enum Step {
 pub(super) struct Entered {
     pub(super) name: Vec<u8>,
     pub(super) meta: Meta,
+    /// The parent's tree of it.
+    pub(super) previous: Option<Id>,
     /// To be left out if nothing in it is taken.
     pub(super) only_if_not_empty: bool,
 }
@@ -116,8 +118,9 @@ impl<'a> Walker<'a> {
             if same[0].place.len() == depth + 1 {
                 self.walk_root(&same[0], name, before)?;
             } else {
-                self.send(Step::EnterSynthetic(name.clone()))?;
-                self.walk_level(same, depth + 1, before.as_ref().and_then(Entry::tree))?;
+                let before = before.as_ref().and_then(Entry::tree);
+                self.send(Step::EnterSynthetic(name.clone(), before))?;
+                self.walk_level(same, depth + 1, before)?;
                 self.send(Step::Leave)?;
             }
         }
@@ -256,6 +259,7 @@ impl<'a> Walker<'a> {
         self.send(Step::Enter(Entered {
             name,
             meta,
+            previous: previous_tree,
             only_if_not_empty,
         }))?;
         Ok(Some(Level {
@@ -324,7 +328,7 @@ const CACHE_SIGNATURE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";
 /// Whether a directory declares itself a cache (<https://bford.info/cachedir/>).
 fn is_cache(folder: &Folder, names: &[Listed]) -> bool {
     let signature = || {
-        let file: SourceFile = folder.open_file(CACHE_TAG).ok()?;
+        let (file, _) = folder.open_file(CACHE_TAG).ok()?;
         let mut beginning = [0; CACHE_SIGNATURE.len()];
         file.read_at(&mut beginning, 0).ok()?;
         Some(beginning == CACHE_SIGNATURE)

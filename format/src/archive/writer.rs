@@ -1,4 +1,4 @@
-//! The way of new objects into the store: known or not, gathered in blocks, compressed on all
+//! The way of new objects into the store: known or not, tried as deltas, gathered in blocks, compressed on all
 //! cores, laid into segments in the order in which they came, put into the store by a thread of its own.
 
 use std::collections::HashSet;
@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use super::Archive;
+use super::lineage::{Form, NewObject, OWN_BLOCK_BYTES, form_of};
 use crate::content::ObjectSink;
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
@@ -16,15 +17,31 @@ use crate::ordered::Ordered;
 use crate::segment::{PlainBlock, SealedSegment, SegmentWriter, StoredBlock};
 use crate::store::Store;
 
+/// How many bytes of objects are tried as deltas in one task.
+const TRIED_BYTES: usize = 512 << 10;
+/// How many such tasks may be under way. When a result is waited for decides where its objects go, so this must not depend on the
+/// number of threads.
+const TRIED_TASKS: usize = 16;
+/// About how many bytes of objects with blocks of their own one task compresses.
+const OWN_BYTES: usize = 512 << 10;
+
 /// Writes new objects into an archive. Objects become visible to others segment by segment; a snapshot
 /// object is given to [`finish`](Self::finish), which puts it last (F-090).
 pub(super) struct Writer<'a, 'scope> {
-    archive: &'a Archive,
+    archive: &'scope Archive,
     /// What this writer has stored so far.
     stored: HashSet<Id>,
+    /// What takes the place of something, gathered for the next task.
+    replacing: Vec<NewObject>,
+    replacing_bytes: usize,
+    trying: Ordered<'a, 'scope, Vec<Form>>,
+    /// What will have blocks of their own, gathered for the next task.
+    own: Vec<NewObject>,
+    own_bytes: usize,
     chunks: PlainBlock,
     others: PlainBlock,
-    compressing: Ordered<'a, 'scope, StoredBlock>,
+    deltas: PlainBlock,
+    compressing: Ordered<'a, 'scope, Vec<StoredBlock>>,
     segment: SegmentWriter,
     uploads: Uploads,
     new_objects: u64,
@@ -43,14 +60,20 @@ pub(super) struct Written {
 }
 
 impl<'a, 'scope> Writer<'a, 'scope> {
-    pub(super) fn new(archive: &'a Archive, tasks: &'a rayon::Scope<'scope>) -> Self {
+    pub(super) fn new(archive: &'scope Archive, tasks: &'a rayon::Scope<'scope>) -> Self {
         // A block before and after compression.
         let limit = archive.memory.tasks(2 << 20);
         Self {
             archive,
             stored: HashSet::new(),
+            replacing: Vec::new(),
+            replacing_bytes: 0,
+            trying: Ordered::new(tasks, TRIED_TASKS),
+            own: Vec::new(),
+            own_bytes: 0,
             chunks: PlainBlock::default(),
             others: PlainBlock::default(),
+            deltas: PlainBlock::default(),
             compressing: Ordered::new(tasks, limit),
             segment: SegmentWriter::new(archive.config.archive),
             uploads: Uploads::start(Arc::clone(&archive.store)),
@@ -59,24 +82,93 @@ impl<'a, 'scope> Writer<'a, 'scope> {
         }
     }
 
+    /// Whether an object need not be given to this writer.
+    pub(super) fn has(&self, kind: Kind, id: Id) -> bool {
+        self.stored.contains(&id) || self.archive.reader.has(kind, id)
+    }
+
     /// Stores an object whose id is known, unless the archive has it.
-    pub(super) fn put_identified(&mut self, kind: Kind, id: Id, plain: &[u8]) -> Result<()> {
-        if self.stored.contains(&id) || self.archive.reader.has(kind, id) {
+    pub(super) fn put_identified(&mut self, object: NewObject) -> Result<()> {
+        if self.has(object.kind, object.id) {
             return Ok(());
         }
-        if plain.len() > OBJECT_BYTES {
-            let len = plain.len();
+        let len = object.plain.len();
+        if len > OBJECT_BYTES {
+            let kind = object.kind;
             return Err(Error::Request(format!(
                 "a {kind} of {len} bytes is larger than any object may be"
             )));
         }
-        self.stored.insert(id);
+        self.stored.insert(object.id);
         self.new_objects += 1;
-        if self.open_block(kind).is_full_for(plain.len()) {
-            let full = std::mem::take(self.open_block(kind));
-            self.compress(full)?;
+        if object.replaced.is_none() {
+            return self.place_whole(object);
         }
-        self.open_block(kind).push(kind, id, plain);
+        self.replacing.push(object);
+        self.replacing_bytes += len;
+        match self.replacing_bytes >= TRIED_BYTES {
+            true => self.try_deltas(),
+            false => Ok(()),
+        }
+    }
+
+    /// Lets a task find the forms of what was gathered.
+    fn try_deltas(&mut self) -> Result<()> {
+        let objects = std::mem::take(&mut self.replacing);
+        self.replacing_bytes = 0;
+        if self.trying.is_full() {
+            self.place_tried()?;
+        }
+        let (reader, level) = (&self.archive.reader, self.archive.config.zstd_level);
+        self.trying.push(move || {
+            let form = |object| form_of(reader, object, level);
+            objects.into_iter().map(form).collect()
+        });
+        Ok(())
+    }
+
+    /// Gives the oldest objects that were tried their places; false if there are none.
+    fn place_tried(&mut self) -> Result<bool> {
+        let Some(forms) = self.trying.pop() else {
+            return Ok(false);
+        };
+        for form in forms {
+            match form {
+                Form::Whole(object) => self.place_whole(object)?,
+                Form::Stored(block) => self.compress(move || vec![block])?,
+                Form::Delta(object, frame, delta) => {
+                    if self.deltas.is_full_for(frame.len()) {
+                        self.store_deltas()?;
+                    }
+                    self.deltas.push_delta(object.kind, object.id, &frame, delta);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Deltas are compressed already, and each is read without the others.
+    fn store_deltas(&mut self) -> Result<()> {
+        let block = std::mem::take(&mut self.deltas);
+        self.compress(move || vec![block.store_raw()])
+    }
+
+    fn place_whole(&mut self, object: NewObject) -> Result<()> {
+        let len = object.plain.len();
+        if len >= OWN_BLOCK_BYTES {
+            self.own.push(object);
+            self.own_bytes += len;
+            return match self.own_bytes >= OWN_BYTES {
+                true => self.compress_own(),
+                false => Ok(()),
+            };
+        }
+        if self.open_block(object.kind).is_full_for(len) {
+            let full = std::mem::take(self.open_block(object.kind));
+            self.compress_shared(full)?;
+        }
+        self.open_block(object.kind)
+            .push(object.kind, object.id, &object.plain);
         Ok(())
     }
 
@@ -88,26 +180,42 @@ impl<'a, 'scope> Writer<'a, 'scope> {
         }
     }
 
-    fn compress(&mut self, block: PlainBlock) -> Result<()> {
+    fn compress_own(&mut self) -> Result<()> {
+        let objects = std::mem::take(&mut self.own);
+        self.own_bytes = 0;
+        let level = self.archive.config.zstd_level;
+        self.compress(move || {
+            let block = |object: NewObject| StoredBlock::of_one(object.kind, object.id, object.plain, level);
+            objects.into_iter().map(block).collect()
+        })
+    }
+
+    fn compress_shared(&mut self, block: PlainBlock) -> Result<()> {
+        let level = self.archive.config.zstd_level;
+        self.compress(move || vec![block.store(level)])
+    }
+
+    fn compress(&mut self, task: impl FnOnce() -> Vec<StoredBlock> + Send + 'scope) -> Result<()> {
         while self.compressing.is_full() {
             self.lay_next()?;
         }
-        let level = self.archive.config.zstd_level;
-        self.compressing.push(move || block.store(level));
+        self.compressing.push(task);
         Ok(())
     }
 
-    /// Lays the oldest compressed block into the segment; false if there is none.
+    /// Lays the oldest compressed blocks into the segment; false if there are none.
     fn lay_next(&mut self) -> Result<bool> {
-        let Some(block) = self.compressing.pop() else {
+        let Some(blocks) = self.compressing.pop() else {
             return Ok(false);
         };
-        if self.segment.is_full() {
-            let next = SegmentWriter::new(self.archive.config.archive);
-            let sealed = std::mem::replace(&mut self.segment, next).seal();
-            self.upload(sealed)?;
+        for block in blocks {
+            if self.segment.is_full() {
+                let next = SegmentWriter::new(self.archive.config.archive);
+                let sealed = std::mem::replace(&mut self.segment, next).seal();
+                self.upload(sealed)?;
+            }
+            self.segment.push(block);
         }
-        self.segment.push(block);
         Ok(true)
     }
 
@@ -120,10 +228,16 @@ impl<'a, 'scope> Writer<'a, 'scope> {
     /// the snapshot object. `encode` is given the numbers of new objects and stored bytes, this
     /// object and its segment included; the length of what it returns must not depend on them.
     pub(super) fn finish(mut self, encode: impl Fn(u64, u64) -> Vec<u8>) -> Result<Written> {
+        self.try_deltas()?;
+        while self.place_tried()? {}
+        self.compress_own()?;
         for block in [std::mem::take(&mut self.chunks), std::mem::take(&mut self.others)] {
             if !block.is_empty() {
-                self.compress(block)?;
+                self.compress_shared(block)?;
             }
+        }
+        if !self.deltas.is_empty() {
+            self.store_deltas()?;
         }
         while self.lay_next()? {}
         let new_objects = self.new_objects + 1;
@@ -150,9 +264,16 @@ impl<'a, 'scope> Writer<'a, 'scope> {
 }
 
 impl ObjectSink for Writer<'_, '_> {
-    fn put(&mut self, kind: Kind, plain: &[u8]) -> Result<Id> {
-        let id = Id::of(kind, plain);
-        self.put_identified(kind, id, plain)?;
+    fn put(&mut self, kind: Kind, plain: Vec<u8>, replaced: &dyn Fn() -> Option<Id>) -> Result<Id> {
+        let id = Id::of(kind, &plain);
+        if !self.has(kind, id) {
+            self.put_identified(NewObject {
+                kind,
+                id,
+                plain: plain.into(),
+                replaced: replaced(),
+            })?;
+        }
         Ok(id)
     }
 }

@@ -52,6 +52,39 @@ impl Cutter {
         .1
     }
 
+    /// Whether the first chunk of `region` is one of `len` bytes, given that these bytes have been a chunk before.
+    ///
+    /// `len` must be what [`cut`](Self::cut) once gave for a region that began with the same `len` bytes.
+    /// `region` must hold `len + 2` bytes or reach the region's end. The cost does not depend on `len`.
+    ///
+    /// Equal bytes alone do not make an equal cut, since it is the byte behind a chunk that decides.
+    pub fn confirms(&self, region: &[u8], len: usize) -> bool {
+        if len == self.max_bytes || len == region.len() {
+            return true;
+        }
+        let tested = self.min_bytes..region.len().min(self.max_bytes) / 2 * 2;
+        // A chunk that reached the end of its region and is odd stopped the tests before its last byte. All others
+        // tested all of their bytes, by the same masks.
+        tested.contains(&len)
+            && self.decides(region, len)
+            && (len.is_multiple_of(2) || !self.decides(region, len - 1))
+    }
+
+    /// Whether a chunk that has come as far as position `i` is cut there; `i` is not below the smallest size.
+    fn decides(&self, chunk: &[u8], i: usize) -> bool {
+        // No mask reaches further back than the 64 bits of the hash.
+        let window = &chunk[self.min_bytes.max(i.saturating_sub(63))..=i];
+        let hash = window.iter().fold(0_u64, |hash, byte| {
+            hash.wrapping_mul(2).wrapping_add(self.gear[usize::from(*byte)])
+        });
+        let mask = if i < self.avg_bytes {
+            self.mask_s
+        } else {
+            self.mask_l
+        };
+        hash & mask == 0
+    }
+
     /// The chunks of a whole region, in order.
     pub fn chunks<'a>(&'a self, region: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + 'a {
         let mut rest = region;
@@ -132,6 +165,38 @@ mod tests {
         let cutter = Cutter::new(&Chunker::default());
         let lengths: Vec<usize> = cutter.chunks(&[0; 600_000]).map(<[u8]>::len).collect();
         assert_eq!(lengths, [262_144, 262_144, 75_712]);
+    }
+
+    #[test]
+    fn a_chunk_is_confirmed_where_the_rule_cuts_it_again() {
+        let chunker = Chunker {
+            min_bytes: 64,
+            avg_bytes: 96,
+            max_bytes: 160,
+            mask_s: 0x3800_0000,
+            mask_l: 0x6000_0000,
+            gear_seed: [0; 32],
+        };
+        let cutter = Cutter::new(&chunker);
+        let bytes = xof("confirmed", 2000);
+        let mut counts = [[0; 2]; 2];
+        for old in bytes
+            .windows(200)
+            .flat_map(|old| [old, &old[..64], &old[..81], &old[..80]])
+        {
+            let len = cutter.cut(old);
+            // Every ending of the region, and every byte behind the chunk.
+            for more in 0..4 {
+                for behind in 0..=255 {
+                    let mut new = old[..len].to_vec();
+                    new.extend([behind, 1, 2, 3].iter().take(more));
+                    let cut = cutter.cut(&new) == len;
+                    assert_eq!(cutter.confirms(&new, len), cut, "{len} and {more} more");
+                    counts[len % 2][usize::from(cut)] += 1;
+                }
+            }
+        }
+        assert!(counts.as_flattened().iter().all(|count| *count > 0), "{counts:?}");
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 
 use super::ObjectSink;
 use super::nodes::{Nodes, Reference, SPLIT_ITEMS};
+use super::replaced::{Ranged, Replaced};
 use crate::error::{Error, Flaw, Result};
 use crate::id::{Id, Kind};
 use crate::segment::ObjectReader;
@@ -9,6 +10,8 @@ use crate::wire::{Item, ListNode};
 
 /// A child node in an inner node.
 struct Child {
+    /// Where its part of the file starts.
+    offset: u64,
     len: u64,
     id: Id,
 }
@@ -17,11 +20,30 @@ fn ends_node(id: &Id) -> bool {
     u16::from_le_bytes([id.0[0], id.0[1]]) & 0x3ff == 0
 }
 
+impl Ranged for Child {
+    type Key = u64;
+
+    fn open(reader: &ObjectReader, id: Id, offset: &u64) -> Result<(u8, Vec<(u64, Id)>)> {
+        let node = load(reader, id)?;
+        let mut at = *offset;
+        let mut children = Vec::new();
+        for item in node.items.iter().filter(|_| node.level > 0) {
+            children.extend(item.id.map(|id| (at, id)));
+            at = at.saturating_add(item.len);
+        }
+        Ok((node.level, children))
+    }
+}
+
 impl Reference for Child {
     const KIND: Kind = Kind::ChunkList;
 
     fn id(&self) -> Id {
         self.id
+    }
+
+    fn key(&self) -> &u64 {
+        &self.offset
     }
 
     /// The ids of nodes differ from level to level by themselves.
@@ -41,27 +63,40 @@ impl Reference for Child {
     }
 
     fn summary(references: &[Self]) -> impl FnOnce(Id) -> Self + use<> {
+        let offset = references.first().map_or(0, |child| child.offset);
         let len = references.iter().map(|child| child.len).sum();
-        move |id| Self { len, id }
+        move |id| Self { offset, len, id }
     }
 }
 
 /// Builds the chunk list of one file, piece by piece.
-pub struct ListBuilder {
+pub struct ListBuilder<'a> {
     leaf: Vec<Item>,
-    nodes: Nodes<Child>,
+    /// Where the leaf's part of the file starts.
+    offset: u64,
+    nodes: Nodes<'a, Child>,
 }
 
-impl Default for ListBuilder {
+impl Default for ListBuilder<'_> {
     fn default() -> Self {
-        Self {
-            leaf: Vec::new(),
-            nodes: Nodes::new(),
-        }
+        Self::with_nodes(Nodes::new(Replaced::nothing()))
     }
 }
 
-impl ListBuilder {
+impl<'a> ListBuilder<'a> {
+    /// A list that takes the place of another.
+    pub fn replacing(reader: &'a ObjectReader, list: Id) -> Self {
+        Self::with_nodes(Nodes::new(Replaced::below(reader, 0, list)))
+    }
+
+    fn with_nodes(nodes: Nodes<'a, Child>) -> Self {
+        Self {
+            leaf: Vec::new(),
+            offset: 0,
+            nodes,
+        }
+    }
+
     /// Adds the next piece of the file. Holes that follow each other become one.
     pub fn push(&mut self, item: Item, sink: &mut dyn ObjectSink) -> Result<()> {
         if let (None, Some(last)) = (item.id, self.leaf.last_mut())
@@ -82,8 +117,10 @@ impl ListBuilder {
             level: 0,
             items: std::mem::take(&mut self.leaf),
         };
-        let id = sink.put(Kind::ChunkList, &leaf.encode())?;
-        self.nodes.push(Child { len: leaf.len(), id }, sink)
+        let (offset, len) = (self.offset, leaf.len());
+        let id = self.nodes.put_leaf(leaf.encode(), &offset, sink)?;
+        self.offset += len;
+        self.nodes.push(Child { offset, len, id }, sink)
     }
 
     /// The id of the whole list; `None` if there was no piece.
@@ -95,15 +132,22 @@ impl ListBuilder {
     }
 }
 
-/// The node of a chunk list with this id, if it stands for `len` bytes and is on the level that its parent says.
-pub fn load_list_node(reader: &ObjectReader, id: Id, len: u64, level: Option<u8>) -> Result<ListNode> {
-    let invalid = |flaw| Error::Invalid {
+fn load(reader: &ObjectReader, id: Id) -> Result<ListNode> {
+    ListNode::decode(&reader.get(Kind::ChunkList, id)?).map_err(|flaw| Error::Invalid {
         kind: Kind::ChunkList,
         id,
         flaw,
+    })
+}
+
+/// The node of a chunk list with this id, if it stands for `len` bytes and is on the level that its parent says.
+pub fn load_list_node(reader: &ObjectReader, id: Id, len: u64, level: Option<u8>) -> Result<ListNode> {
+    let flaw = |field, reason| Error::Invalid {
+        kind: Kind::ChunkList,
+        id,
+        flaw: Flaw::new("chunk list", field, reason),
     };
-    let flaw = |field, reason| invalid(Flaw::new("chunk list", field, reason));
-    let node = ListNode::decode(&reader.get(Kind::ChunkList, id)?).map_err(invalid)?;
+    let node = load(reader, id)?;
     if level.is_some_and(|level| level != node.level) {
         return Err(flaw("level", "is not one below that of its parent"));
     }

@@ -2,6 +2,7 @@
 
 mod list;
 mod nodes;
+mod replaced;
 mod tree;
 
 pub use list::{ListBuilder, ListReader, load_list_node};
@@ -12,6 +13,6 @@ use crate::id::{Id, Kind};
 
 /// Takes the objects that builders make.
 pub trait ObjectSink {
-    /// Stores an object if it is new; returns its id.
-    fn put(&mut self, kind: Kind, plain: &[u8]) -> Result<Id>;
+    /// Stores an object if it is new; returns its id. If it is new, `replaced` tells which object it takes the place of.
+    fn put(&mut self, kind: Kind, plain: Vec<u8>, replaced: &dyn Fn() -> Option<Id>) -> Result<Id>;
 }

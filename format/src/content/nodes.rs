@@ -1,6 +1,7 @@
 //! The inner levels above a row of leaves, built as the leaves come.
 
 use super::ObjectSink;
+use super::replaced::{Ranged, Replaced};
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
 use crate::limits::NODE_LEVEL;
@@ -9,12 +10,15 @@ use crate::limits::NODE_LEVEL;
 pub(super) const SPLIT_ITEMS: usize = 4096;
 
 /// What inner nodes list.
-pub(super) trait Reference: Sized {
+pub(super) trait Reference: Ranged + Sized {
     /// The kind of the nodes.
     const KIND: Kind;
 
     /// The node or leaf that is meant.
     fn id(&self) -> Id;
+
+    /// Where its part starts.
+    fn key(&self) -> &Self::Key;
 
     /// Whether a node on this level ends after this reference. It must not depend on the same bits on every level,
     /// or a row of references that all end nodes would repeat itself upwards for ever.
@@ -34,13 +38,23 @@ struct Level<R> {
 }
 
 /// All inner levels, the lowest first.
-pub(super) struct Nodes<R> {
+pub(super) struct Nodes<'a, R: Reference> {
     levels: Vec<Level<R>>,
+    replaced: Replaced<'a, R>,
 }
 
-impl<R: Reference> Nodes<R> {
-    pub(super) fn new() -> Self {
-        Self { levels: Vec::new() }
+impl<'a, R: Reference> Nodes<'a, R> {
+    /// The levels above leaves that take the place of others.
+    pub(super) fn new(replaced: Replaced<'a, R>) -> Self {
+        Self {
+            levels: Vec::new(),
+            replaced,
+        }
+    }
+
+    /// Stores a leaf whose part starts at `key`; returns its id.
+    pub(super) fn put_leaf(&self, plain: Vec<u8>, key: &R::Key, sink: &mut dyn ObjectSink) -> Result<Id> {
+        sink.put(R::KIND, plain, &|| self.replaced.find(0, key))
     }
 
     /// Adds a reference to the next leaf.
@@ -73,7 +87,10 @@ impl<R: Reference> Nodes<R> {
         level.closed += 1;
         let references = std::mem::take(&mut level.open);
         let summary = R::summary(&references);
-        let id = sink.put(R::KIND, &R::encode_node(at as u8 + 1, references))?;
+        let key = references.first().map(|first| first.key().clone());
+        let level = at as u8 + 1;
+        let replaced = || self.replaced.find(level, key.as_ref()?);
+        let id = sink.put(R::KIND, R::encode_node(level, references), &replaced)?;
         self.push_at(at + 1, summary(id), sink)
     }
 

@@ -2,6 +2,7 @@
 
 use super::ObjectSink;
 use super::nodes::{Nodes, Reference, SPLIT_ITEMS};
+use super::replaced::{Ranged, Replaced};
 use crate::error::{Error, Flaw, Result};
 use crate::id::{Id, Kind};
 use crate::model::{Entry, display_bytes};
@@ -11,11 +12,29 @@ use crate::wire::{Child, TreeNode};
 /// A leaf ends once its entries have so many bytes.
 const LEAF_BYTES: usize = 1 << 20;
 
+impl Ranged for Child {
+    type Key = Vec<u8>;
+
+    fn open(reader: &ObjectReader, id: Id, _first: &Vec<u8>) -> Result<(u8, Vec<(Vec<u8>, Id)>)> {
+        Ok(match load(reader, id)? {
+            TreeNode::Leaf(_) => (0, Vec::new()),
+            TreeNode::Inner { level, children } => {
+                let children = children.into_iter().map(|child| (child.first, child.id));
+                (level, children.collect())
+            }
+        })
+    }
+}
+
 impl Reference for Child {
     const KIND: Kind = Kind::Tree;
 
     fn id(&self) -> Id {
         self.id
+    }
+
+    fn key(&self) -> &Vec<u8> {
+        &self.first
     }
 
     fn ends_node(&self, level: u8) -> bool {
@@ -40,28 +59,37 @@ impl Reference for Child {
 }
 
 /// Builds the tree of one directory, entry by entry.
-pub struct TreeBuilder {
+pub struct TreeBuilder<'a> {
     leaf: Vec<Entry>,
     leaf_bytes: usize,
     /// The last name of the leaf before.
     last_closed: Vec<u8>,
     count: u64,
-    nodes: Nodes<Child>,
+    nodes: Nodes<'a, Child>,
 }
 
-impl Default for TreeBuilder {
+impl Default for TreeBuilder<'_> {
     fn default() -> Self {
+        Self::with_nodes(Nodes::new(Replaced::nothing()))
+    }
+}
+
+impl<'a> TreeBuilder<'a> {
+    /// A tree that takes the place of another.
+    pub fn replacing(reader: &'a ObjectReader, tree: Id) -> Self {
+        Self::with_nodes(Nodes::new(Replaced::below(reader, Vec::new(), tree)))
+    }
+
+    fn with_nodes(nodes: Nodes<'a, Child>) -> Self {
         Self {
             leaf: Vec::new(),
             leaf_bytes: 0,
             last_closed: Vec::new(),
             count: 0,
-            nodes: Nodes::new(),
+            nodes,
         }
     }
-}
 
-impl TreeBuilder {
     /// Adds the next entry. Names must come in strictly ascending order.
     pub fn push(&mut self, entry: Entry, sink: &mut dyn ObjectSink) -> Result<()> {
         let last = self.leaf.last().map_or(&self.last_closed, |last| &last.name);
@@ -96,7 +124,9 @@ impl TreeBuilder {
             .first()
             .map(|entry| entry.name.clone())
             .unwrap_or_default();
-        let id = sink.put(Kind::Tree, &TreeNode::Leaf(entries).encode())?;
+        let id = self
+            .nodes
+            .put_leaf(TreeNode::Leaf(entries).encode(), &first, sink)?;
         self.nodes.push(Child { first, id }, sink)
     }
 
@@ -105,10 +135,12 @@ impl TreeBuilder {
         if !self.leaf.is_empty() {
             self.close_leaf(sink)?;
         }
-        match self.nodes.finish(sink)? {
-            Some(id) => Ok(id),
-            None => sink.put(Kind::Tree, &TreeNode::Leaf(Vec::new()).encode()),
+        if self.count == 0 {
+            let empty = TreeNode::Leaf(Vec::new()).encode();
+            return self.nodes.put_leaf(empty, &Vec::new(), sink);
         }
+        let root = self.nodes.finish(sink)?;
+        Ok(root.expect("there is a leaf, so there is a root"))
     }
 }
 

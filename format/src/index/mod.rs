@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::id::Id;
 use crate::store::Name;
-use crate::wire::{BlockEntry, Directory, ObjectEntry};
+use crate::wire::{BlockEntry, DeltaEntry, Directory, ObjectEntry};
 
 /// A segment whose directory is known.
 #[derive(Debug)]
@@ -17,6 +17,23 @@ pub struct IndexedSegment {
     pub directory: Directory,
 }
 
+impl IndexedSegment {
+    /// The object at this index of the directory.
+    pub fn locate(&self, number: u32) -> Option<Location<'_>> {
+        let object = self.directory.objects.get(number as usize)?;
+        let delta = match object.generation {
+            0 => None,
+            _ => Some(self.directory.delta(number)?),
+        };
+        Some(Location {
+            segment: self,
+            block: self.directory.blocks.get(object.block as usize)?,
+            object,
+            delta,
+        })
+    }
+}
+
 /// Where an object is.
 #[derive(Clone, Copy, Debug)]
 pub struct Location<'a> {
@@ -26,6 +43,15 @@ pub struct Location<'a> {
     pub block: &'a BlockEntry,
     /// The object in that.
     pub object: &'a ObjectEntry,
+    /// What it is made from, if it is a delta.
+    pub delta: Option<&'a DeltaEntry>,
+}
+
+impl Location<'_> {
+    /// The length of the object's plain bytes.
+    pub fn plain_len(&self) -> u32 {
+        self.delta.map_or(self.object.len, |delta| delta.plain_len)
+    }
 }
 
 /// All objects of an archive.
@@ -64,31 +90,21 @@ impl Index {
 
     /// One place of every different object.
     pub fn objects(&self) -> impl Iterator<Item = Location<'_>> {
-        self.places.values().filter_map(|(segment, object)| {
-            let segment = &self.segments[*segment as usize];
-            located(segment, segment.directory.objects.get(*object as usize)?)
-        })
+        self.places
+            .values()
+            .filter_map(|(segment, object)| self.segments[*segment as usize].locate(*object))
     }
 
     /// The place of the object that is tried first.
     pub fn find(&self, id: &Id) -> Option<Location<'_>> {
         let (segment, object) = self.places.get(id)?;
-        let segment = &self.segments[*segment as usize];
-        located(segment, segment.directory.objects.get(*object as usize)?)
+        self.segments[*segment as usize].locate(*object)
     }
 
     /// All places of the object, for when the first one is damaged.
     pub fn find_all(&self, id: Id) -> impl Iterator<Item = Location<'_>> {
         self.segments
             .iter()
-            .filter_map(move |segment| located(segment, segment.directory.find(&id)?))
+            .filter_map(move |segment| segment.locate(segment.directory.find(&id)?))
     }
-}
-
-fn located<'a>(segment: &'a IndexedSegment, object: &'a ObjectEntry) -> Option<Location<'a>> {
-    Some(Location {
-        segment,
-        block: segment.directory.blocks.get(object.block as usize)?,
-        object,
-    })
 }

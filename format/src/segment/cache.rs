@@ -1,27 +1,64 @@
-//! Decoded blocks, kept for the next object in the same block.
+//! Decoded bytes, kept for those who need them next.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use crate::id::Id;
 use crate::store::Name;
 
 /// A block: its segment and its offset there.
 pub(super) type Key = (Name, u64);
-/// Filled by the first who needs the block, while others who need it wait.
+/// Filled by the first who needs it, while others who need it wait.
 pub(super) type Slot = Arc<Mutex<Option<Bytes>>>;
 
-/// The most recently used decoded blocks, up to a number of bytes.
+/// Decoded blocks for the next object in them, and objects that were made from others.
 #[derive(Debug)]
-pub(super) struct BlockCache {
-    budget_bytes: usize,
-    state: Mutex<State>,
+pub(super) struct Cache {
+    blocks: Recent<Key>,
+    made: Recent<Id>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    slots: HashMap<Key, Used>,
+impl Cache {
+    /// A cache of so many bytes.
+    pub(super) fn new(budget_bytes: usize) -> Self {
+        Self {
+            blocks: Recent::new(budget_bytes / 4 * 3),
+            made: Recent::new(budget_bytes / 4),
+        }
+    }
+
+    /// The slot of a block of `len` decoded bytes; others make room for it.
+    pub(super) fn block(&self, key: Key, len: usize) -> Slot {
+        self.blocks.slot(key, len)
+    }
+
+    /// An object that was made before.
+    pub(super) fn made(&self, id: &Id) -> Option<Bytes> {
+        let slot = self.made.state().get(id)?;
+        let slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.clone()
+    }
+
+    /// Keeps an object, which has been compared with its id.
+    pub(super) fn keep_made(&self, id: Id, bytes: Bytes) {
+        let slot = self.made.slot(id, bytes.len());
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
+    }
+}
+
+/// The most recently used, up to a number of bytes.
+#[derive(Debug)]
+struct Recent<K> {
+    budget_bytes: usize,
+    state: Mutex<State<K>>,
+}
+
+#[derive(Debug)]
+struct State<K> {
+    slots: HashMap<K, Used>,
     bytes: usize,
     clock: u64,
 }
@@ -33,22 +70,26 @@ struct Used {
     at: u64,
 }
 
-impl BlockCache {
-    pub(super) fn new(budget_bytes: usize) -> Self {
+impl<K: Copy + Eq + Hash> Recent<K> {
+    fn new(budget_bytes: usize) -> Self {
         Self {
             budget_bytes,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                slots: HashMap::new(),
+                bytes: 0,
+                clock: 0,
+            }),
         }
     }
 
-    /// The slot of a block of `len` decoded bytes; others make room for it.
-    pub(super) fn slot(&self, key: Key, len: usize) -> Slot {
-        let mut state = self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        state.clock += 1;
-        let now = state.clock;
-        if let Some(used) = state.slots.get_mut(&key) {
-            used.at = now;
-            return Arc::clone(&used.slot);
+    fn state(&self) -> MutexGuard<'_, State<K>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slot(&self, key: K, len: usize) -> Slot {
+        let mut state = self.state();
+        if let Some(slot) = state.get(&key) {
+            return slot;
         }
         while state.bytes + len > self.budget_bytes {
             let oldest = state
@@ -61,45 +102,47 @@ impl BlockCache {
             };
             state.bytes -= used.len;
         }
-        let slot = Slot::default();
+        let (slot, at) = (Slot::default(), state.clock);
         state.bytes += len;
-        state.slots.insert(
-            key,
-            Used {
-                slot: Arc::clone(&slot),
-                len,
-                at: now,
-            },
-        );
+        let used = Used {
+            slot: Arc::clone(&slot),
+            len,
+            at,
+        };
+        state.slots.insert(key, used);
         slot
+    }
+}
+
+impl<K: Copy + Eq + Hash> State<K> {
+    fn get(&mut self, key: &K) -> Option<Slot> {
+        self.clock += 1;
+        let used = self.slots.get_mut(key)?;
+        used.at = self.clock;
+        Some(Arc::clone(&used.slot))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Id;
-
-    fn key(n: u64) -> Key {
-        (Name::Segment(Id([0; 32])), n)
-    }
 
     #[test]
     fn the_least_recently_used_goes_first() {
-        let cache = BlockCache::new(100);
+        let recent = Recent::new(100);
         for n in [1, 2, 1, 3] {
-            *cache.slot(key(n), 40).lock().expect("slot") = Some(Bytes::from(vec![n as u8]));
+            *recent.slot(n, 40).lock().expect("slot") = Some(Bytes::from(vec![n]));
         }
-        assert!(cache.slot(key(1), 40).lock().expect("slot").is_some());
+        assert!(recent.slot(1, 40).lock().expect("slot").is_some());
         assert!(
-            cache.slot(key(2), 40).lock().expect("slot").is_none(),
+            recent.slot(2, 40).lock().expect("slot").is_none(),
             "2 was evicted for 3"
         );
     }
 
     #[test]
-    fn a_block_beyond_the_budget_is_still_served() {
-        let cache = BlockCache::new(10);
-        assert!(cache.slot(key(1), 1000).lock().expect("slot").is_none());
+    fn what_is_beyond_the_budget_is_still_served() {
+        let recent = Recent::new(10);
+        assert!(recent.slot(1, 1000).lock().expect("slot").is_none());
     }
 }

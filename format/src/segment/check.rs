@@ -1,5 +1,7 @@
 //! Every byte of a block against everything that is recorded about it.
 
+use bytes::Bytes;
+
 use crate::compress::decompress;
 use crate::error::Flaw;
 use crate::id::Id;
@@ -18,12 +20,14 @@ pub struct BlockDamage {
     pub objects: Vec<ObjectEntry>,
 }
 
-/// Reads one block, compares its check, decodes it and compares the id of each of its `objects`.
+/// Reads one block, compares its check, decodes it and compares the id of each of its `objects` that is
+/// stored whole. Those that have their ids are given to `sound` with their plain bytes.
 pub fn check_block(
     store: &dyn Store,
     segment: &IndexedSegment,
     number: usize,
     objects: &[ObjectEntry],
+    sound: &mut dyn FnMut(&ObjectEntry, Bytes),
 ) -> Option<BlockDamage> {
     let block = segment.directory.blocks.get(number)?;
     let damage = |flaw, objects: Vec<ObjectEntry>| {
@@ -53,11 +57,15 @@ pub fn check_block(
             Err(undecodable) => return damage(unsound.unwrap_or(undecodable), objects.to_vec()),
         },
     };
-    let is_bad = |object: &&ObjectEntry| {
+    let mut bad = Vec::new();
+    for object in objects.iter().filter(|object| object.generation == 0) {
         let start = object.offset as usize;
-        Id::of(object.kind, &plain[start..start + object.len as usize]) != object.id
-    };
-    let bad: Vec<ObjectEntry> = objects.iter().filter(is_bad).copied().collect();
+        let bytes = plain.slice(start..start + object.len as usize);
+        match Id::of(object.kind, &bytes) == object.id {
+            true => sound(object, bytes),
+            false => bad.push(*object),
+        }
+    }
     match (unsound, bad.is_empty()) {
         (None, true) => None,
         // Damage that happens to change no object is damage all the same.

@@ -2,11 +2,13 @@
 
 mod cache;
 mod check;
+mod family;
 mod open;
 mod reader;
 mod writer;
 
 pub use check::{BlockDamage, check_block};
+pub use family::{BadDelta, Families};
 pub use open::open_segment;
 pub use reader::ObjectReader;
-pub use writer::{PlainBlock, SealedSegment, SegmentWriter, StoredBlock};
+pub use writer::{Delta, PlainBlock, SealedSegment, SegmentWriter, StoredBlock};

@@ -1,16 +1,20 @@
 //! Objects by id, each checked before it is handed out.
 
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 
-use super::cache::BlockCache;
+use super::cache::Cache;
 use crate::compress::decompress;
+use crate::delta;
 use crate::error::{Damage, Error, Flaw, Result};
 use crate::id::{Id, Kind};
 use crate::index::{Index, Location};
-use crate::store::Store;
+use crate::limits::CHAIN;
+use crate::store::{Name, Store};
 use crate::wire::Method;
 
 /// Reads objects from a store. Shared between threads.
@@ -18,7 +22,7 @@ use crate::wire::Method;
 pub struct ObjectReader {
     store: Arc<dyn Store>,
     index: Index,
-    cache: BlockCache,
+    cache: Cache,
     /// Set once anything was found damaged.
     is_suspicious: AtomicBool,
 }
@@ -29,7 +33,7 @@ impl ObjectReader {
         Self {
             store,
             index,
-            cache: BlockCache::new(cache_bytes),
+            cache: Cache::new(cache_bytes),
             is_suspicious: AtomicBool::new(false),
         }
     }
@@ -59,51 +63,86 @@ impl ObjectReader {
         self.is_suspicious.store(true, Ordering::Relaxed);
     }
 
-    /// The plain bytes of an object, which have been compared with its id (F-040). If one copy
-    /// is damaged, the others are tried.
+    /// The plain bytes of an object, which have been compared with its id (F-040). If a copy of it or of what
+    /// it is made from is damaged, the others are tried.
     pub fn get(&self, kind: Kind, id: Id) -> Result<Bytes> {
         let Some(first) = self.index.find(&id) else {
             return Err(Error::Missing { kind, id });
         };
-        let error = match self.get_at(kind, &first) {
-            Ok(bytes) => return Ok(bytes),
-            Err(error) => error,
-        };
-        for other in self
-            .index
-            .find_all(id)
-            .filter(|other| other.segment.name != first.segment.name)
-        {
-            if let Ok(bytes) = self.get_at(kind, &other) {
-                return Ok(bytes);
-            }
+        if let Some(bytes) = self.cache.made(&id) {
+            return Ok(bytes);
         }
-        self.suspect();
-        Err(error)
+        let bytes = match self.make(kind, &first).and_then(|bytes| checked(&first, bytes)) {
+            Ok(bytes) => bytes,
+            Err(_) => self.search(&first, kind)?,
+        };
+        // Directories and lists are read again and again; chunks hardly ever.
+        if kind != Kind::Chunk && first.delta.is_some() {
+            self.cache.keep_made(id, bytes.clone());
+        }
+        Ok(bytes)
     }
 
-    /// The object at one place.
-    fn get_at(&self, kind: Kind, location: &Location<'_>) -> Result<Bytes> {
-        let object = location.object;
+    /// The plain bytes of the object at one place, made from the first copies of its bases.
+    pub(super) fn make_checked(&self, location: &Location<'_>) -> Result<Bytes> {
+        self.make(location.object.kind, location)
+            .and_then(|bytes| checked(location, bytes))
+    }
+
+    /// What the first copies of an object and of its bases give: not compared with the id yet.
+    fn make(&self, kind: Kind, location: &Location<'_>) -> Result<Bytes> {
+        let mut deltas = Vec::new();
+        let mut at = *location;
+        while let Some(delta) = at.delta {
+            if deltas.len() == CHAIN {
+                return Err(damaged(&at, too_many_bases()));
+            }
+            deltas.push((at, delta));
+            at = self
+                .index
+                .find(&delta.base)
+                .ok_or(Error::Missing { kind, id: delta.base })?;
+        }
+        let mut bytes = self.contents(&at, kind)?;
+        for (at, delta) in deltas.into_iter().rev() {
+            let frame = self.contents(&at, kind)?;
+            let made = delta::decode(&frame, &bytes, delta.plain_len as usize);
+            bytes = made.map_err(|flaw| damaged(&at, flaw))?.into();
+        }
+        Ok(bytes)
+    }
+
+    /// Tries all copies of an object and of its bases. If none will do, the error says which object is to blame.
+    fn search(&self, first: &Location<'_>, kind: Kind) -> Result<Bytes> {
+        let id = first.object.id;
+        Search::new(self).get(kind, id).map_err(|error| {
+            self.suspect();
+            match error.object() {
+                Some(culprit) if culprit != id => {
+                    let reason = format!("cannot be had: {error}");
+                    damaged(first, Flaw::new("delta", "base", reason))
+                }
+                _ => error,
+            }
+        })
+    }
+
+    /// The bytes at one place: the object's own, or the frame that stands for them. Not compared with anything but the kind.
+    pub(super) fn contents(&self, location: &Location<'_>, kind: Kind) -> Result<Bytes> {
+        let (object, block) = (location.object, location.block);
         if object.kind != kind {
             let reason = format!("is a {} where a {kind} is needed", object.kind);
             return Err(damaged(location, Flaw::new("directory", "object kind", reason)));
         }
-        let start = object.offset as usize;
-        let range = start..start + object.len as usize;
         // The directory was checked: the object lies within the block's plain length.
-        let bytes = match location.block.method {
-            // Copied, so that what was compared with the id is what is handed out, whatever happens to the file.
-            Method::Raw => Bytes::copy_from_slice(&self.stored(location)?[range]),
-            Method::Zstd => self.decoded(location)?.slice(range),
-        };
-        if Id::of(kind, &bytes) != object.id {
-            return Err(damaged(
-                location,
-                Flaw::new("block", "contents", "do not have the object's id"),
-            ));
+        let start = object.offset as usize;
+        match block.method {
+            Method::Raw => {
+                let start = block.offset + start as u64;
+                self.stored(location, start..start + u64::from(object.len))
+            }
+            Method::Zstd => Ok(self.decoded(location)?.slice(start..start + object.len as usize)),
         }
-        Ok(bytes)
     }
 
     /// The plain bytes of the location's block, not checked yet but for their length.
@@ -111,20 +150,18 @@ impl ObjectReader {
         let block = location.block;
         let slot = self
             .cache
-            .slot((location.segment.name, block.offset), block.plain_len as usize);
+            .block((location.segment.name, block.offset), block.plain_len as usize);
         let mut slot = slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(bytes) = &*slot {
             return Ok(bytes.clone());
         }
-        let plain = decompress(&self.stored(location)?, block.plain_len as usize)
-            .map_err(|flaw| damaged(location, flaw))?;
+        let stored = self.stored(location, block.offset..block.offset + u64::from(block.stored_len))?;
+        let plain = decompress(&stored, block.plain_len as usize).map_err(|flaw| damaged(location, flaw))?;
         Ok(slot.insert(Bytes::from(plain)).clone())
     }
 
-    fn stored(&self, location: &Location<'_>) -> Result<Bytes> {
-        let (name, block) = (location.segment.name, location.block);
-        let range = block.offset..block.offset + u64::from(block.stored_len);
-        let read = self.store.read_range(name, range);
+    fn stored(&self, location: &Location<'_>, range: Range<u64>) -> Result<Bytes> {
+        let read = self.store.read_range(location.segment.name, range);
         read.map_err(|error| {
             damaged(
                 location,
@@ -132,6 +169,86 @@ impl ObjectReader {
             )
         })
     }
+}
+
+/// A search for an object among all copies of it and of its bases, each checked.
+struct Search<'r> {
+    reader: &'r ObjectReader,
+    /// What is being looked for or was not found: no object is searched for twice, and none for its own sake.
+    barren: HashSet<Id>,
+    /// Where the others were found.
+    found: HashMap<Id, Name>,
+}
+
+impl<'r> Search<'r> {
+    fn new(reader: &'r ObjectReader) -> Self {
+        let (barren, found) = Default::default();
+        Self {
+            reader,
+            barren,
+            found,
+        }
+    }
+
+    fn get(&mut self, kind: Kind, id: Id) -> Result<Bytes> {
+        let missing = Error::Missing { kind, id };
+        if !self.barren.insert(id) {
+            return Err(missing);
+        }
+        let known = self.found.get(&id).copied();
+        let mut first_error = None;
+        let index = self.reader.index();
+        for location in index.find_all(id) {
+            if known.is_some_and(|name| name != location.segment.name) {
+                continue;
+            }
+            match self.try_at(kind, &location) {
+                Ok(bytes) => {
+                    self.barren.remove(&id);
+                    self.found.insert(id, location.segment.name);
+                    return Ok(bytes);
+                }
+                Err(error) => drop(first_error.get_or_insert(error)),
+            }
+        }
+        Err(first_error.unwrap_or(missing))
+    }
+
+    fn try_at(&mut self, kind: Kind, location: &Location<'_>) -> Result<Bytes> {
+        let bytes = match location.delta {
+            None => self.reader.contents(location, kind)?,
+            // What was not found is remembered together with what is being looked for.
+            Some(_) if self.barren.len() > CHAIN => return Err(damaged(location, too_many_bases())),
+            Some(delta) => {
+                let base = self.get(kind, delta.base)?;
+                let frame = self.reader.contents(location, kind)?;
+                let made = delta::decode(&frame, &base, delta.plain_len as usize);
+                made.map_err(|flaw| damaged(location, flaw))?.into()
+            }
+        };
+        checked(location, bytes)
+    }
+}
+
+/// The object's bytes, if they have its id.
+fn checked(location: &Location<'_>, bytes: Bytes) -> Result<Bytes> {
+    // Copied where they lie in the archive, so that what was compared with the id is what is handed
+    // out, whatever happens to the file.
+    let bytes = match (location.delta, location.block.method) {
+        (None, Method::Raw) => Bytes::copy_from_slice(&bytes),
+        _ => bytes,
+    };
+    match Id::of(location.object.kind, &bytes) == location.object.id {
+        true => Ok(bytes),
+        false => Err(damaged(
+            location,
+            Flaw::new("block", "contents", "do not have the object's id"),
+        )),
+    }
+}
+
+fn too_many_bases() -> Flaw {
+    Flaw::new("delta", "base", format!("has more than {CHAIN} bases behind it"))
 }
 
 fn damaged(location: &Location<'_>, flaw: Flaw) -> Error {

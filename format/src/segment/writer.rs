@@ -1,12 +1,15 @@
 //! From objects to a sealed segment, each stage a type of its own: objects are gathered in a plain
 //! block, that is compressed into a stored block, those are laid into a segment, and that is sealed.
 
+use bytes::Bytes;
+
 use crate::compress::compress;
 use crate::id::{Id, Kind};
 use crate::index::IndexedSegment;
 use crate::store::Name;
 use crate::wire::{
-    ArchiveId, BlockEntry, Directory, HEADER_BYTES, Header, Method, ObjectEntry, TRAILER_BYTES, Trailer,
+    ArchiveId, BlockEntry, DeltaEntry, Directory, HEADER_BYTES, Header, Method, ObjectEntry, TRAILER_BYTES,
+    Trailer,
 };
 
 /// Small objects are gathered until a block has about this many bytes.
@@ -14,11 +17,29 @@ const BLOCK_BYTES: usize = 1 << 20;
 /// A segment is sealed once it has this many bytes.
 const SEGMENT_BYTES: usize = 16 << 20;
 
-/// Objects that will be compressed together.
+/// Objects that will be stored together.
 #[derive(Debug, Default)]
 pub struct PlainBlock {
     bytes: Vec<u8>,
-    objects: Vec<ObjectEntry>,
+    objects: Vec<Placed>,
+}
+
+/// An object in a block, and what it is made from.
+#[derive(Debug)]
+struct Placed {
+    entry: ObjectEntry,
+    delta: Option<Delta>,
+}
+
+/// What an object is made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delta {
+    /// The object whose plain bytes are the frame's prefix.
+    pub base: Id,
+    /// The length of what the frame makes.
+    pub plain_len: u32,
+    /// How many versions it is away from a whole one; at least 1.
+    pub generation: u16,
 }
 
 impl PlainBlock {
@@ -38,29 +59,44 @@ impl PlainBlock {
             // Grown by doubling, a block of many small objects would be copied many times over.
             self.bytes.reserve(BLOCK_BYTES.max(plain.len()));
         }
-        let (offset, len) = (self.bytes.len() as u32, plain.len() as u32);
-        self.objects.push(ObjectEntry {
-            id,
-            block: 0,
-            offset,
-            len,
-            kind,
-            generation: 0,
-        });
-        self.bytes.extend_from_slice(plain);
+        self.place(kind, id, plain, None);
+    }
+
+    /// Adds the frame that stands for an object.
+    pub fn push_delta(&mut self, kind: Kind, id: Id, frame: &[u8], delta: Delta) {
+        self.place(kind, id, frame, Some(delta));
+    }
+
+    fn place(&mut self, kind: Kind, id: Id, bytes: &[u8], delta: Option<Delta>) {
+        let entry = entry(kind, id, self.bytes.len(), bytes.len());
+        let entry = ObjectEntry {
+            generation: delta.map_or(0, |delta| delta.generation),
+            ..entry
+        };
+        self.objects.push(Placed { entry, delta });
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// Compresses the block.
     pub fn store(self, zstd_level: i32) -> StoredBlock {
-        let plain_len = self.bytes.len() as u32;
-        let (method, stored) = compress(self.bytes, zstd_level);
-        StoredBlock::new(method, stored, plain_len, self.objects)
+        StoredBlock::new(self.bytes.into(), Some(zstd_level), self.objects)
     }
 
-    /// Stores the block as it is, where its stored length must be known beforehand.
+    /// Stores the block as it is: where its stored length must be known beforehand, and where what is in it
+    /// is read piece by piece.
     pub fn store_raw(self) -> StoredBlock {
-        let plain_len = self.bytes.len() as u32;
-        StoredBlock::new(Method::Raw, self.bytes, plain_len, self.objects)
+        StoredBlock::new(self.bytes.into(), None, self.objects)
+    }
+}
+
+fn entry(kind: Kind, id: Id, offset: usize, len: usize) -> ObjectEntry {
+    ObjectEntry {
+        id,
+        block: 0,
+        offset: offset as u32,
+        len: len as u32,
+        kind,
+        generation: 0,
     }
 }
 
@@ -68,14 +104,26 @@ impl PlainBlock {
 #[derive(Debug)]
 pub struct StoredBlock {
     method: Method,
-    stored: Vec<u8>,
+    stored: Bytes,
     plain_len: u32,
     check: Id,
-    objects: Vec<ObjectEntry>,
+    objects: Vec<Placed>,
 }
 
 impl StoredBlock {
-    fn new(method: Method, stored: Vec<u8>, plain_len: u32, objects: Vec<ObjectEntry>) -> Self {
+    /// A block of one object.
+    pub fn of_one(kind: Kind, id: Id, plain: Bytes, zstd_level: i32) -> Self {
+        let entry = entry(kind, id, 0, plain.len());
+        Self::new(plain, Some(zstd_level), vec![Placed { entry, delta: None }])
+    }
+
+    fn new(plain: Bytes, zstd_level: Option<i32>, objects: Vec<Placed>) -> Self {
+        let plain_len = plain.len() as u32;
+        let compressed = zstd_level.and_then(|level| compress(&plain, level));
+        let (method, stored) = match compressed {
+            Some(stored) => (Method::Zstd, Bytes::from(stored)),
+            None => (Method::Raw, plain),
+        };
         let check = Id(*blake3::hash(&stored).as_bytes());
         Self {
             method,
@@ -85,6 +133,11 @@ impl StoredBlock {
             objects,
         }
     }
+
+    /// Its length in the segment, in bytes.
+    pub fn stored_len(&self) -> usize {
+        self.stored.len()
+    }
 }
 
 /// A segment that is being filled, in memory.
@@ -92,6 +145,7 @@ impl StoredBlock {
 pub struct SegmentWriter {
     bytes: Vec<u8>,
     directory: Directory,
+    deltas: Vec<(Id, Delta)>,
 }
 
 impl SegmentWriter {
@@ -100,6 +154,7 @@ impl SegmentWriter {
         Self {
             bytes: Header { archive }.encode(),
             directory: Directory::default(),
+            deltas: Vec::new(),
         }
     }
 
@@ -116,7 +171,8 @@ impl SegmentWriter {
     /// Its length if it were sealed after one more block of `stored_len` bytes with one object.
     pub fn sealed_len_with(&self, stored_len: usize) -> u64 {
         let (blocks, objects) = (self.directory.blocks.len() + 1, self.directory.objects.len() + 1);
-        (self.bytes.len() + stored_len + Directory::encoded_len(blocks, objects, 0) + TRAILER_BYTES) as u64
+        let directory_len = Directory::encoded_len(blocks, objects, self.deltas.len());
+        (self.bytes.len() + stored_len + directory_len + TRAILER_BYTES) as u64
     }
 
     /// Lays a block into the segment.
@@ -129,18 +185,28 @@ impl SegmentWriter {
             method: block.method,
             check: block.check,
         });
-        self.directory.objects.extend(
-            block
-                .objects
-                .into_iter()
-                .map(|o| ObjectEntry { block: number, ..o }),
-        );
+        for Placed { entry, delta } in block.objects {
+            self.directory.objects.push(ObjectEntry {
+                block: number,
+                ..entry
+            });
+            self.deltas.extend(delta.map(|delta| (entry.id, delta)));
+        }
         self.bytes.extend_from_slice(&block.stored);
     }
 
     /// Adds directory and trailer.
     pub fn seal(mut self) -> SealedSegment {
         self.directory.objects.sort_unstable_by_key(|object| object.id);
+        self.deltas.sort_unstable_by_key(|(id, _)| *id);
+        for (id, delta) in &self.deltas {
+            let object = self.directory.find(id).expect("it was pushed with its entry");
+            self.directory.deltas.push(DeltaEntry {
+                object,
+                plain_len: delta.plain_len,
+                base: delta.base,
+            });
+        }
         let directory_offset = self.bytes.len() as u64;
         let directory = self.directory.encode();
         let (trailer, trailer_bytes) =

@@ -113,8 +113,8 @@ impl Folder {
         )
     }
 
-    /// Opens a regular file; anything else in its place is an error.
-    pub fn open_file(&self, name: &[u8]) -> io::Result<SourceFile> {
+    /// Opens a regular file, and tells its stat; anything else in its place is an error.
+    pub fn open_file(&self, name: &[u8]) -> io::Result<(SourceFile, Stat)> {
         // Not blocking, in case a pipe has taken the file's place.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let open = |flags| rustix::fs::openat(&self.fd, OsStr::from_bytes(name), flags, Mode::empty());
@@ -127,8 +127,9 @@ impl Folder {
         #[cfg(not(target_os = "linux"))]
         let fd = open(flags)?;
         let file = SourceFile { fd };
-        match file.stat()?.kind {
-            FileKind::File => Ok(file),
+        let stat = file.stat()?;
+        match stat.kind {
+            FileKind::File => Ok((file, stat)),
             _ => Err(io::Error::other("it is no longer a regular file")),
         }
     }

@@ -86,12 +86,16 @@ impl Folder {
     }
 
     /// Opens a regular file.
-    pub fn open_file(&self, name: &[u8]) -> io::Result<SourceFile> {
+    pub fn open_file(&self, name: &[u8]) -> io::Result<(SourceFile, Stat)> {
         let path = self.child(name)?;
         match fs::symlink_metadata(&path)?.is_file() {
-            true => Ok(SourceFile {
-                file: File::open(path)?,
-            }),
+            true => {
+                let file = SourceFile {
+                    file: File::open(path)?,
+                };
+                let stat = file.stat()?;
+                Ok((file, stat))
+            }
             false => Err(io::Error::other("it is no longer a regular file")),
         }
     }

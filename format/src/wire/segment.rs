@@ -339,12 +339,10 @@ impl Directory {
             .map(|i| &self.deltas[i])
     }
 
-    /// The entry of the object with this id, found by bisection.
-    pub fn find(&self, id: &Id) -> Option<&ObjectEntry> {
-        self.objects
-            .binary_search_by(|entry| entry.id.cmp(id))
-            .ok()
-            .map(|i| &self.objects[i])
+    /// The index of the object with this id, found by bisection.
+    pub fn find(&self, id: &Id) -> Option<u32> {
+        let found = self.objects.binary_search_by(|entry| entry.id.cmp(id));
+        found.ok().map(|i| i as u32)
     }
 }
 

@@ -183,8 +183,8 @@ pub struct Maker {
 }
 
 impl ObjectSink for Maker {
-    fn put(&mut self, kind: Kind, plain: &[u8]) -> Result<Id> {
-        Ok(self.add(kind, plain))
+    fn put(&mut self, kind: Kind, plain: Vec<u8>, _replaced: &dyn Fn() -> Option<Id>) -> Result<Id> {
+        Ok(self.add(kind, &plain))
     }
 }
 
