@@ -1,17 +1,24 @@
 //! What a measurement found, and the one table that shows it.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use crate::clock::Cost;
 use crate::failure::Failure;
 use crate::spread::{Spread, ratios};
-use crate::table::{KB, MB, NONE, Table, spread};
+use crate::table::{KB, MB, NONE, Table, figure, spread};
 
 /// What was measured, run by run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Amount {
-    /// Seconds.
-    Seconds(Vec<f64>),
+    /// Seconds on the wall and, as far as they were measured, of all cores together.
+    Time {
+        /// On the wall.
+        wall_s: Vec<f64>,
+        /// Of all cores.
+        cpu_s: Vec<f64>,
+    },
     /// Bytes of a repository.
     Stored(Vec<f64>),
     /// Bytes of memory.
@@ -19,9 +26,17 @@ pub enum Amount {
 }
 
 impl Amount {
-    /// The time on the wall of several runs.
-    pub fn wall(costs: &[Cost]) -> Self {
-        Self::Seconds(costs.iter().map(|cost| cost.wall_s).collect())
+    /// The time that several runs took. Ratios are those of the time on the wall.
+    pub fn time<'a>(costs: impl IntoIterator<Item = &'a Cost> + Clone) -> Self {
+        Self::Time {
+            wall_s: costs.clone().into_iter().map(|cost| cost.wall_s).collect(),
+            cpu_s: costs.into_iter().filter_map(|cost| cost.cpu_s).collect(),
+        }
+    }
+
+    /// No figure at all.
+    pub fn none() -> Self {
+        Self::Stored(Vec::new())
     }
 
     /// The peak of memory of several runs, as far as it was measured.
@@ -33,27 +48,35 @@ impl Amount {
     /// The single figures.
     pub fn values(&self) -> &[f64] {
         match self {
-            Self::Seconds(values) | Self::Stored(values) | Self::Memory(values) => values,
+            Self::Time { wall_s, .. } => wall_s,
+            Self::Stored(values) | Self::Memory(values) => values,
         }
     }
 
-    /// Median and ends, with the unit.
+    /// Median and ends, with the unit; of the time of all cores the median alone.
     fn text(&self) -> String {
-        let (values, divisor, unit) = match self {
-            Self::Seconds(values) => (values, 1.0, "s"),
-            Self::Stored(values) => (values, KB, "kB"),
-            Self::Memory(values) => (values, MB, "MB"),
+        let (divisor, unit) = match self {
+            Self::Time { .. } => (1.0, "s"),
+            Self::Stored(_) => (KB, "kB"),
+            Self::Memory(_) => (MB, "MB"),
         };
+        let values = self.values();
         if values.is_empty() {
             return NONE.to_owned();
         }
-        let scaled = values.iter().map(|value| value / divisor).collect();
-        format!("{} {unit}", spread(scaled))
+        let mut text = spread(values.iter().map(|value| value / divisor).collect());
+        let _ = write!(text, " {unit}");
+        if let Self::Time { cpu_s, .. } = self
+            && let Some(cpu_s) = Spread::of(cpu_s.clone())
+        {
+            let _ = write!(text, ", CPU {} s", figure(cpu_s.median));
+        }
+        text
     }
 
     fn json(&self) -> Value {
         match self {
-            Self::Seconds(values) => json!({"s": values}),
+            Self::Time { wall_s, cpu_s } => json!({"wall_s": wall_s, "cpu_s": cpu_s}),
             Self::Stored(values) => json!({"stored_bytes": values}),
             Self::Memory(values) => json!({"peak_bytes": values}),
         }
@@ -129,7 +152,7 @@ impl Row {
             what: what.into(),
             measured: Err(failure),
             beside: NONE.into(),
-            other: Ok(Amount::Seconds(Vec::new())),
+            other: Ok(Amount::none()),
             required,
         }
     }
@@ -218,7 +241,10 @@ mod tests {
     use super::*;
 
     fn row(measured: &[f64], other: &[f64], required: Required) -> Row {
-        let seconds = |values: &[f64]| Amount::Seconds(values.to_vec());
+        let seconds = |values: &[f64]| Amount::Time {
+            wall_s: values.to_vec(),
+            cpu_s: values.to_vec(),
+        };
         Row::new("a", seconds(measured), "b", seconds(other), required)
     }
 
@@ -239,7 +265,7 @@ mod tests {
         ];
         let text = table(&rows);
         assert!(
-            text.contains("| a | 1.00 s | b | 2.00 s | 0.500 | ≤ 0.4 | no |\n"),
+            text.contains("| a | 1.00 s, CPU 1.00 s | b | 2.00 s, CPU 2.00 s | 0.500 | ≤ 0.4 | no |\n"),
             "{text}"
         );
         assert!(text.contains("| 3.00 | ≥ 3 | yes |\n"), "{text}");
@@ -248,6 +274,6 @@ mod tests {
             "{text}"
         );
         assert!(text.ends_with("\n1. c, restante: c is gone\n"), "{text}");
-        assert_eq!(json(&rows)[1]["measured"]["s"][0], 3.0);
+        assert_eq!(json(&rows)[1]["measured"]["wall_s"][0], 3.0);
     }
 }

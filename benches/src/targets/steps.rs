@@ -76,7 +76,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
     let what = format!("{} steps of tree `{}`", options.steps, options.size);
     let stored = |part: &[Taken]| mean(part, |step| step.stored);
     let changed = mean(&taken, |step| step.changed);
-    let walls = Amount::Seconds(taken.iter().map(|step| step.cost.wall_s).collect());
+    let walls = Amount::time(taken.iter().map(|step| &step.cost).collect::<Vec<_>>());
     let rows = vec![
         Row::new(
             format!("{what}: mean stored by one"),
@@ -87,30 +87,30 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
         ),
         Row::new(
             format!("{what}: restore of the newest"),
-            Amount::wall(&newest),
+            Amount::time(&newest),
             "restore of the first, same archive",
-            Amount::wall(&oldest),
+            Amount::time(&oldest),
             REQUIRED,
         ),
         Row::new(
             format!("{what}: restore of the newest"),
-            Amount::wall(&newest),
+            Amount::time(&newest),
             "the same tree as the only snapshot",
-            Amount::wall(&single),
+            Amount::time(&single),
             REQUIRED,
         ),
         Row::new(
             format!("{what}: verify"),
-            Amount::wall(&verified[0]),
+            Amount::time(&verified[0]),
             "the newest tree as the only snapshot",
-            Amount::wall(&verified[1]),
+            Amount::time(&verified[1]),
             Required::Nothing,
         ),
         Row::new(
             format!("{what}: one snapshot"),
             walls,
             "nothing",
-            Amount::Seconds(Vec::new()),
+            Amount::none(),
             Required::Nothing,
         ),
     ];

@@ -57,7 +57,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
         "4 tables, {} MiB, 200 records changed in each",
         bench.options.tables_bytes >> 20
     );
-    let [mut fastest, slowest] = passes.map(|(mode, costs)| (mode, Amount::wall(&costs)));
+    let [mut fastest, slowest] = passes.map(|(mode, costs)| (mode, Amount::time(&costs)));
     let median = |amount: &Amount| Spread::of(amount.values().to_vec()).map_or(0.0, |found| found.median);
     if median(&slowest.1) < median(&fastest.1) {
         fastest = slowest;
@@ -69,7 +69,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
         rows: vec![
             Row::new(
                 format!("{what}: time"),
-                Amount::wall(&costs),
+                Amount::time(&costs),
                 beside,
                 pass,
                 REQUIRED_TIME,

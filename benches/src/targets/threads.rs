@@ -42,7 +42,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
     let mib = bench.options.file_bytes >> 20;
     let row = |what: &str, [one, two]: &[Vec<Cost>; 2]| {
         let what = format!("{what}, {mib} MiB of random bytes: 1 thread");
-        Row::new(what, Amount::wall(one), "2 threads", Amount::wall(two), REQUIRED)
+        Row::new(what, Amount::time(one), "2 threads", Amount::time(two), REQUIRED)
     };
     let mut rows = vec![
         row("first snapshot, nothing written", &cold),
@@ -51,9 +51,9 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
     if !one_core.is_empty() {
         rows.push(Row::new(
             format!("first snapshot, nothing written, {mib} MiB of random bytes: 1 core"),
-            Amount::wall(&one_core),
+            Amount::time(&one_core),
             "2 threads",
-            Amount::wall(&cold[1]),
+            Amount::time(&cold[1]),
             Required::Nothing,
         ));
     }

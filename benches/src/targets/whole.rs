@@ -28,13 +28,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
             continue;
         }
         if of_step.iter().all(|row| row.runs.is_empty()) {
-            rows.push(Row::new(
-                what,
-                time,
-                "nothing",
-                Amount::Seconds(vec![]),
-                Required::Nothing,
-            ));
+            rows.push(Row::new(what, time, "nothing", Amount::none(), Required::Nothing));
             continue;
         }
         for other in of_step {
@@ -73,7 +67,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
 }
 
 fn wall(row: &peers::Row) -> Amount {
-    Amount::Seconds(row.runs.iter().map(|run| run.cost.wall_s).collect())
+    Amount::time(row.runs.iter().map(|run| &run.cost).collect::<Vec<_>>())
 }
 
 fn stored(row: &peers::Row) -> Amount {
