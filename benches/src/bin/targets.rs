@@ -74,6 +74,8 @@ mod run {
         for which in &options.measurements {
             match targets::measure(*which, options, &clock, place.path()) {
                 Ok(findings) => {
+                    // All is printed once more at the end; a run that is stopped before has said this much.
+                    eprint!("{}", targets::table(&findings.rows));
                     rows.extend(findings.rows);
                     more.extend(findings.more);
                 }
