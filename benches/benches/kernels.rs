@@ -12,6 +12,7 @@ use restante_format::id::{Id, Kind, derive};
 use restante_format::model::{Content, Entry, Meta, Node, Owner, Timestamp};
 use restante_format::wire::{BlockEntry, Chunker, Directory, HEADER_BYTES, Method, ObjectEntry, TreeNode};
 use restante_tests::prng::Rng;
+use restante_tests::vectors::Rule;
 use restante_tests::workload::{MAILDATA, TABLES, Workload};
 
 /// What is cut and hashed: 64 MiB that do not compress.
@@ -40,20 +41,53 @@ fn main() {
 mod cut {
     use super::*;
 
-    #[divan::bench]
-    fn cutter(bencher: Bencher) {
-        let cutter = Cutter::new(&Chunker::default());
-        bencher
-            .counter(BytesCount::of_slice(&RANDOM[..]))
-            .bench(|| cutter.chunks(black_box(&RANDOM)).count());
+    /// An archive's masks, and the same further up, where they need more than 32 bits of the hash.
+    #[derive(Clone, Copy, Debug)]
+    enum Masks {
+        Low,
+        High,
     }
 
-    /// The crate on its own, with the same masks and its own gear table.
-    #[divan::bench]
-    fn fastcdc(bencher: Bencher) {
-        let chunker = Chunker::default();
+    impl Masks {
+        fn chunker(self) -> Chunker {
+            let low = Chunker::default();
+            match self {
+                Self::Low => low,
+                Self::High => Chunker {
+                    mask_s: low.mask_s << 8,
+                    mask_l: low.mask_l << 8,
+                    ..low
+                },
+            }
+        }
+    }
+
+    fn count(cut: impl Fn(&[u8]) -> usize) -> usize {
+        let mut rest = black_box(&RANDOM[..]);
+        let mut count = 0;
+        while !rest.is_empty() {
+            rest = &rest[cut(rest)..];
+            count += 1;
+        }
+        count
+    }
+
+    #[divan::bench(args = [Masks::Low, Masks::High])]
+    fn cutter(bencher: Bencher, masks: Masks) {
+        let cutter = Cutter::new(&masks.chunker());
+        bencher
+            .counter(BytesCount::of_slice(&RANDOM[..]))
+            .bench(|| count(|bytes| cutter.cut(bytes)));
+    }
+
+    /// The crate that defines the rule, with the same masks and the same gear table.
+    #[divan::bench(args = [Masks::Low, Masks::High])]
+    fn fastcdc(bencher: Bencher, masks: Masks) {
+        let chunker = masks.chunker();
+        let rule = Rule::new(&chunker);
+        let (gear, gear_shifted) = (rule.gear(), rule.gear().map(|g| g << 1));
         let cut = |bytes: &[u8]| {
-            let (_, length) = fastcdc::v2020::cut(
+            let (_, length) = fastcdc::v2020::cut_gear(
                 bytes,
                 chunker.min_bytes as usize,
                 chunker.avg_bytes as usize,
@@ -62,18 +96,14 @@ mod cut {
                 chunker.mask_l,
                 chunker.mask_s << 1,
                 chunker.mask_l << 1,
+                gear,
+                &gear_shifted,
             );
             length
         };
-        bencher.counter(BytesCount::of_slice(&RANDOM[..])).bench(|| {
-            let mut rest = black_box(&RANDOM[..]);
-            let mut count = 0_usize;
-            while !rest.is_empty() {
-                rest = &rest[cut(rest)..];
-                count += 1;
-            }
-            count
-        });
+        bencher
+            .counter(BytesCount::of_slice(&RANDOM[..]))
+            .bench(|| count(cut));
     }
 }
 

@@ -65,16 +65,8 @@ impl Options {
         words: impl IntoIterator<Item = OsString>,
         beside: Option<&Path>,
     ) -> Result<Option<Self>, String> {
-        let mut options = Self {
-            runs: 5,
-            snapshots: 200,
-            size: "small".into(),
-            workload: Workload::small(),
-            only: Vec::new(),
-            restante: beside.unwrap_or(Path::new(".")).join("restante"),
-            dir: std::env::temp_dir(),
-            json: None,
-        };
+        let mut options = Self::only(&[]);
+        options.restante = beside.unwrap_or(Path::new(".")).join("restante");
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let word = word.to_string_lossy().into_owned();
@@ -98,13 +90,27 @@ impl Options {
         Ok(Some(options))
     }
 
+    /// The defaults, for these programs alone; for all where there are none.
+    pub(crate) fn only(names: &[&str]) -> Self {
+        Self {
+            runs: 5,
+            snapshots: 200,
+            size: "small".into(),
+            workload: Workload::small(),
+            only: names.iter().map(|name| (*name).to_owned()).collect(),
+            restante: "restante".into(),
+            dir: std::env::temp_dir(),
+            json: None,
+        }
+    }
+
     /// Whether the program called `name` is to be measured.
     pub fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
 }
 
-fn number(option: &str, text: &OsString) -> Result<usize, String> {
+pub(crate) fn number(option: &str, text: &OsString) -> Result<usize, String> {
     let parsed = text.to_str().and_then(|text| text.parse().ok());
     parsed.ok_or_else(|| format!("{option} takes a number, not {text:?}"))
 }
@@ -119,7 +125,7 @@ fn known_name(name: &str) -> Result<String, String> {
 }
 
 /// The programs run in other folders than this one, so that relative paths would lead elsewhere.
-fn absolute(path: &OsString) -> Result<PathBuf, String> {
+pub(crate) fn absolute(path: &OsString) -> Result<PathBuf, String> {
     std::path::absolute(path).map_err(|e| format!("{path:?} is no path: {e}"))
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use restante_tests::compare::differences;
-use restante_tests::workload::{Summary, Workload};
+use restante_tests::workload::{StepSummary, Summary, Workload};
 
 use crate::clock::{Call, Clock, Cost};
 use crate::failure::Failure;
@@ -184,15 +184,16 @@ pub fn create(workload: &Workload, tree: &Path) -> Result<Summary, Failure> {
 /// # Errors
 ///
 /// Where the tree cannot be changed.
-pub fn step(workload: &Workload, tree: &Path, n: u64) -> Result<(), Failure> {
+pub fn step(workload: &Workload, tree: &Path, n: u64) -> Result<StepSummary, Failure> {
     let changed = workload.step(tree, n);
-    changed.map_err(|e| Failure::io(format!("taking step {n} of the tree"), e))?;
-    settle(tree)
+    let changed = changed.map_err(|e| Failure::io(format!("taking step {n} of the tree"), e))?;
+    settle(tree)?;
+    Ok(changed)
 }
 
 /// Waits until a changed tree is an old one: programs distrust times of change that have just passed, and read such
 /// files once more, which between two snapshots a minute apart they would not.
-fn settle(tree: &Path) -> Result<(), Failure> {
+pub(crate) fn settle(tree: &Path) -> Result<(), Failure> {
     const OLD: Duration = Duration::from_millis(2100);
     std::thread::sleep(OLD);
     rustix::fs::sync();

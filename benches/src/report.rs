@@ -1,107 +1,20 @@
 //! Figures as Markdown and as JSON.
 
-use std::fmt::Write;
-
 use restante_tests::workload::Summary;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::spread::Spread;
+use crate::spread::ratios;
+use crate::table::{KB, MB, NONE, Table, figure, grouped, spread};
+use crate::tool::Tool;
 use crate::{history, peers};
 
-/// What a cell shows where there is no figure.
-const NONE: &str = "–";
-
-/// Bytes in a megabyte, and in a kilobyte.
-const MB: f64 = 1e6;
-const KB: f64 = 1e3;
-
-/// A figure with at least three digits that count, or to the thousandth.
-fn figure(value: f64) -> String {
-    let digits = match value.abs() {
-        1000.0.. => return grouped(value),
-        100.0.. => 0,
-        10.0.. => 1,
-        1.0.. => 2,
-        _ => 3,
-    };
-    format!("{value:.digits$}")
-}
-
-/// The median, and the ends where there are several runs.
-fn spread(values: Vec<f64>) -> String {
-    let runs = values.len();
-    match Spread::of(values) {
-        None => NONE.to_owned(),
-        Some(found) if runs == 1 => figure(found.median),
-        Some(Spread { median, min, max }) => {
-            format!("{} ({}–{})", figure(median), figure(min), figure(max))
-        }
-    }
-}
-
-/// The median alone.
-fn middle(values: Vec<f64>) -> String {
-    Spread::of(values).map_or_else(|| NONE.to_owned(), |found| figure(found.median))
-}
-
-/// `18923` as `18,923`.
-fn grouped(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let (sign, digits) = digits
-        .strip_prefix('-')
-        .map_or(("", &*digits), |rest| ("-", rest));
-    let mut text = String::from(sign);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A table of Markdown, and the notes below it.
-struct Table {
-    text: String,
-    notes: Vec<String>,
-}
-
-impl Table {
-    fn new(heads: &[&str]) -> Self {
-        let mut table = Self {
-            text: String::new(),
-            notes: Vec::new(),
-        };
-        table.row(heads.iter().map(|head| (*head).to_owned()));
-        let rules = heads.iter().map(|_| "---".to_owned());
-        table.row(rules);
-        table
-    }
-
-    fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        for cell in cells {
-            let cell = cell.replace('|', "\\|");
-            let _ = write!(self.text, "| {cell} ");
-        }
-        self.text.push_str("|\n");
-    }
-
-    /// What the cell of a failed measurement shows; the whole story goes into the notes.
-    fn failed(&mut self, who: &str, what: &str, failure: &Failure) -> String {
-        if matches!(failure, Failure::After(_)) {
-            return failure.short().to_owned();
-        }
-        self.notes.push(format!("{who}, {what}: {failure}"));
-        format!("{} (note {})", failure.short(), self.notes.len())
-    }
-
-    fn finish(mut self) -> String {
-        for (number, note) in (1..).zip(&self.notes) {
-            let blank = if number == 1 { "\n" } else { "" };
-            let _ = writeln!(self.text, "{blank}{number}. {note}");
-        }
-        self.text
+/// How often was measured, and how, in words.
+pub fn runs(count: usize) -> String {
+    if count == 1 {
+        "One run.".into()
+    } else {
+        format!("Median of {count} runs (least–greatest), the programs in turn.")
     }
 }
 
@@ -129,14 +42,25 @@ pub fn peers_table(outcome: &peers::Outcome) -> String {
         "peak memory, MB",
         "stored, kB",
         "files in the store",
+        "wall ÷ Restante's",
+        "stored ÷ Restante's",
     ]);
     for step in peers::Step::ALL {
+        let ours = |row: &&peers::Row| row.step == step && row.who == Tool::Restante.name();
+        let ours = outcome.rows.iter().find(ours);
         for row in outcome.rows.iter().filter(|row| row.step == step) {
             let values = |value: &dyn Fn(&peers::Run) -> Option<f64>| -> Vec<f64> {
                 row.runs.iter().filter_map(value).collect()
             };
+            let ratio = |value: &dyn Fn(&peers::Run) -> Option<f64>| -> String {
+                let ours = ours.filter(|ours| ours.who != row.who);
+                let ours = ours.map(|ours| ours.runs.iter().filter_map(value).collect());
+                spread(ratios(&values(value), &ours.unwrap_or_else(Vec::new)))
+            };
             let wall = match &row.failure {
                 Some(failure) => table.failed(&row.who, step.name(), failure),
+                // The program has no command for it.
+                None if row.runs.is_empty() => "none".to_owned(),
                 None => spread(values(&|run| Some(run.cost.wall_s))),
             };
             table.row([
@@ -144,11 +68,13 @@ pub fn peers_table(outcome: &peers::Outcome) -> String {
                 row.who.clone(),
                 wall,
                 spread(values(&|run| run.cost.cpu_s)),
-                middle(values(&|run| run.cost.peak_bytes.map(|bytes| bytes as f64 / MB))),
-                middle(values(&|run| run.stored_bytes.map(|bytes| bytes as f64 / KB))),
+                spread(values(&|run| run.cost.peak_bytes.map(|bytes| bytes as f64 / MB))),
+                spread(values(&|run| run.stored_bytes.map(|bytes| bytes as f64 / KB))),
                 values(&|run| run.files.map(|files| files as f64))
                     .last()
                     .map_or_else(|| NONE.to_owned(), |files| grouped(*files)),
+                ratio(&|run| Some(run.cost.wall_s)),
+                ratio(&|run| run.stored_bytes.map(|bytes| bytes as f64)),
             ]);
         }
     }
@@ -243,18 +169,6 @@ mod tests {
     use crate::clock::Cost;
 
     #[test]
-    fn figures_are_short() {
-        let texts = [0.0123, 1.234, 12.34, 1234.5].map(figure);
-        assert_eq!(texts, ["0.012", "1.23", "12.3", "1,234"]);
-        assert_eq!(
-            [7.0, 1234.0, -1_234_567.0].map(grouped),
-            ["7", "1,234", "-1,234,567"]
-        );
-        assert_eq!(spread(vec![2.0, 1.0, 4.0]), "2.00 (1.00–4.00)");
-        assert_eq!(spread(vec![]), NONE);
-    }
-
-    #[test]
     fn failures_are_shown_and_explained() {
         let row = |who: &str, failure| peers::Row {
             step: peers::Step::First,
@@ -279,7 +193,7 @@ mod tests {
         };
         let table = peers_table(&outcome);
         assert!(
-            table.contains("| first snapshot | a \\| b | 1.50 | – | 2.00 | 12,340 | 1,000 |\n"),
+            table.contains("| first snapshot | a \\| b | 1.50 | – | 2.00 | 12,340 | 1,000 | – | – |\n"),
             "{table}"
         );
         assert!(table.contains("| c | not found (note 1) |"), "{table}");

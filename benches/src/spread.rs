@@ -1,4 +1,4 @@
-//! The median of several runs, and how far they lie apart.
+//! The median of several runs, how far they lie apart, and the ratio of two such.
 
 /// The median of several runs, and how far they lie apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,9 +26,27 @@ impl Spread {
     }
 }
 
+/// The ratios of `values` to `others`: run by run where there are as many of both, since what slowed one slowed its
+/// neighbour; else of the medians.
+pub fn ratios(values: &[f64], others: &[f64]) -> Vec<f64> {
+    if values.len() == others.len() {
+        return values.iter().zip(others).map(|(a, b)| a / b).collect();
+    }
+    let medians = Spread::of(values.to_vec()).zip(Spread::of(others.to_vec()));
+    medians.map(|(a, b)| a.median / b.median).into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ratios_are_taken_run_by_run() {
+        // The second run was slow for both.
+        assert_eq!(ratios(&[1.0, 20.0, 3.0], &[1.0, 10.0, 2.0]), [1.0, 2.0, 1.5]);
+        assert_eq!(ratios(&[4.0, 4.0], &[2.0]), [2.0]);
+        assert!(ratios(&[4.0], &[]).is_empty());
+    }
 
     #[test]
     fn the_middle_and_the_ends() {

@@ -129,7 +129,8 @@ impl Station {
         Size::of(&self.repository())
     }
 
-    fn call(&self, arguments: Vec<OsString>, folder: &Path) -> Result<Call, Failure> {
+    /// A call of the program with these arguments, in `folder`.
+    pub(crate) fn call(&self, arguments: Vec<OsString>, folder: &Path) -> Result<Call, Failure> {
         let program = self.program.clone();
         Ok(Call {
             program: program.ok_or_else(|| Failure::Missing(self.wanted.clone()))?,

@@ -39,13 +39,11 @@ fn main() {
 #[cfg(target_os = "linux")]
 mod run {
     use std::fs;
-    use std::path::Path;
 
     use restante_benches::clock::Clock;
     use restante_benches::failure::Failure;
     use restante_benches::options::Options;
-    use restante_benches::tool::{Station, Tool};
-    use restante_benches::{folder, history, machine, peers, report};
+    use restante_benches::{facts, folder, history, peers, report};
     use serde_json::{Map, Value};
 
     /// Measures what is asked for and prints it. Returns whether Restante managed everything.
@@ -56,7 +54,11 @@ mod run {
         let place = place.map_err(|e| Failure::at("making a folder in", &options.dir, e))?;
         let clock = Clock::new(place.path());
         let mut document = Map::new();
-        document.insert("machine".into(), print_machine(options, &clock, place.path()));
+        let facts = facts::of(&options.restante, &clock, place.path(), |name| {
+            options.wants(name)
+        });
+        print!("{}", facts.list());
+        document.insert("machine".into(), facts.json());
 
         let mut is_good = true;
         if options.runs > 0 {
@@ -66,7 +68,7 @@ mod run {
                 "\nTree `{}`: {}. {}\n",
                 options.size,
                 report::tree(&outcome.tree),
-                runs(options.runs)
+                report::runs(options.runs)
             );
             print!("{}", report::peers_table(&outcome));
             document.insert("peers".into(), report::peers_json(&outcome));
@@ -90,45 +92,5 @@ mod run {
             fs::write(path, text).map_err(|e| Failure::at("writing", path, e))?;
         }
         Ok(is_good)
-    }
-
-    fn runs(count: usize) -> String {
-        if count == 1 {
-            "One run.".into()
-        } else {
-            format!("Median of {count} runs (least–greatest), the programs in turn.")
-        }
-    }
-
-    /// Prints on what is measured, and with which versions.
-    fn print_machine(options: &Options, clock: &Clock, place: &Path) -> Value {
-        let mut facts = machine::description(place);
-        for tool in Tool::ALL.into_iter().filter(|tool| options.wants(tool.name())) {
-            let station = Station::new(tool, &options.restante, place, place);
-            let version = station.version.unwrap_or_else(|| "not found".into());
-            facts.push((tool.name(), version));
-        }
-        for (name, argument) in [("tar", "--version"), ("zstd", "--version"), ("cp", "--version")] {
-            if options.wants(peers::LIMITS) {
-                let version = machine::find(name).and_then(|path| machine::first_line(&path, &[argument]));
-                facts.push((name, version.unwrap_or_else(|| "not found".into())));
-            }
-        }
-        let clock = match clock.own_seconds() {
-            _ if !clock.is_complete() => {
-                "no GNU time on PATH, so neither CPU time nor memory is measured".into()
-            }
-            None => "unknown".into(),
-            Some(seconds) => format!("adds {:.1} ms to each run of the first table", seconds * 1e3),
-        };
-        facts.push(("clock", clock));
-        for (name, value) in &facts {
-            println!("- {name}: {value}");
-        }
-        facts
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), Value::String(value)))
-            .collect::<Map<_, _>>()
-            .into()
     }
 }

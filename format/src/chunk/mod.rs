@@ -16,18 +16,23 @@ pub struct Cutter {
     mask_s: u64,
     mask_l: u64,
     scanner: Scanner,
+    gear: Box<[u64; 256]>,
+    gear_shifted: Box<[u64; 256]>,
 }
 
 impl Cutter {
     /// A cutter with these parameters, which must be [valid](Chunker::validate).
     pub fn new(chunker: &Chunker) -> Self {
+        let gear = gear_table(&chunker.gear_seed);
         Self {
             min_bytes: chunker.min_bytes as usize,
             avg_bytes: chunker.avg_bytes as usize,
             max_bytes: chunker.max_bytes as usize,
             mask_s: chunker.mask_s,
             mask_l: chunker.mask_l,
-            scanner: Scanner::new(gear_table(&chunker.gear_seed), chunker.mask_s | chunker.mask_l),
+            scanner: Scanner::new(gear, chunker.mask_s | chunker.mask_l),
+            gear_shifted: Box::new(gear.map(|g| g << 1)),
+            gear: Box::new(gear),
         }
     }
 
@@ -39,6 +44,9 @@ impl Cutter {
     /// The length of the first chunk of `region`, which must hold [`max_bytes`](Self::max_bytes)
     /// or reach the region's end. Zero only for no bytes.
     pub fn cut(&self, region: &[u8]) -> usize {
+        if !self.scanner.is_wide() {
+            return self.cut_by_the_crate(region);
+        }
         if region.len() <= self.min_bytes {
             return region.len();
         }
@@ -47,6 +55,23 @@ impl Cutter {
             ControlFlow::Break(len) => len,
             ControlFlow::Continue(_) => len,
         }
+    }
+
+    /// The definition of the rule.
+    fn cut_by_the_crate(&self, region: &[u8]) -> usize {
+        fastcdc::v2020::cut_gear(
+            region,
+            self.min_bytes,
+            self.avg_bytes,
+            self.max_bytes,
+            self.mask_s,
+            self.mask_l,
+            self.mask_s << 1,
+            self.mask_l << 1,
+            &self.gear[..],
+            &self.gear_shifted[..],
+        )
+        .1
     }
 
     /// Breaks where the hash decides for a cut before `len`, which is more than the smallest chunk.

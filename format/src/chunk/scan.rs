@@ -1,9 +1,8 @@
 //! The search for the first position at which a gear hash has only zeros under a mask.
 //!
 //! Bit `j` of the hash depends on the last `j + 1` bytes alone. So as soon as a search is as many bytes past its
-//! beginning as its masks have bits, it can be taken up anywhere, and several searches over neighbouring parts
-//! of the same bytes fill the time in which one alone would wait for its last addition. [`serial`] is what all
-//! of them must agree with.
+//! beginning as its masks have bits, it can be taken up anywhere, and many searches over neighbouring parts
+//! of the same bytes go on at once. [`serial`] is what they must agree with.
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -13,10 +12,6 @@ use std::ops::Range;
 
 /// Where a search stopped, or else the hash behind its last position, as far as the masks reach.
 pub(super) type Search = ControlFlow<usize, u64>;
-
-/// The bytes that each of the two interleaved searches takes at a time: many to one warm-up, few when the first
-/// of them finds something and the second has searched in vain.
-const HALF_BYTES: usize = 1024;
 
 /// Searches with a gear table and masks of one archive.
 #[derive(Clone, Debug)]
@@ -46,7 +41,15 @@ impl Scanner {
         if let Some(tables) = &self.avx512 {
             return tables.search(&self.gear, bytes, range, mask, hash);
         }
-        interleaved(&self.gear, self.window_bytes, bytes, range, mask, hash)
+        serial(&self.gear, bytes, range, mask, hash)
+    }
+
+    /// Whether this processor can search many places at once by these masks.
+    pub(super) fn is_wide(&self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return self.avx512.is_some();
+        #[cfg(not(target_arch = "x86_64"))]
+        false
     }
 
     /// The hash at position `i` of a search that began at `start` with a hash of zero.
@@ -78,37 +81,6 @@ fn serial(gear: &[u64; 256], bytes: &[u8], range: Range<usize>, mask: u64, mut h
         }
     }
     Search::Continue(hash)
-}
-
-/// Two searches in turn, the second one from the middle of a block. More than two were slower on all machines tried.
-fn interleaved(
-    gear: &[u64; 256],
-    window_bytes: usize,
-    bytes: &[u8],
-    mut range: Range<usize>,
-    mask: u64,
-    mut hash: u64,
-) -> Search {
-    while range.len() >= 2 * HALF_BYTES {
-        let halves = bytes[range.start..].as_chunks::<HALF_BYTES>().0;
-        let (first, second) = (&halves[0], &halves[1]);
-        let middle = range.start + HALF_BYTES;
-        let mut ahead = warm(gear, &first[HALF_BYTES - window_bytes..]);
-        for i in 0..HALF_BYTES {
-            hash = step(gear, hash, first[i]);
-            ahead = step(gear, ahead, second[i]);
-            if hash & mask == 0 {
-                return Search::Break(range.start + i);
-            }
-            if ahead & mask == 0 {
-                serial(gear, bytes, range.start + i + 1..middle, mask, hash)?;
-                return Search::Break(middle + i);
-            }
-        }
-        hash = ahead;
-        range.start += 2 * HALF_BYTES;
-    }
-    serial(gear, bytes, range, mask, hash)
 }
 
 #[cfg(test)]
@@ -149,7 +121,7 @@ pub(super) mod tests {
     fn every_position_is_searched_with_its_whole_window() {
         // All hashes are ones, until a zero comes in at one byte and moves up to where the mask is.
         let gear = std::array::from_fn(|byte| u64::from(byte == 0));
-        let mut bytes = vec![0; 64 + 11 * HALF_BYTES];
+        let mut bytes = vec![0; 64 + 11 * 1024];
         for bit in [0, 31, 62] {
             let mask = 1 << bit;
             let scanner = Scanner::new(gear, mask);
@@ -159,10 +131,6 @@ pub(super) mod tests {
                 for start in [64, at] {
                     let range = start..bytes.len();
                     assert_eq!(serial(&gear, &bytes, range.clone(), mask, u64::MAX), found);
-                    assert_eq!(
-                        interleaved(&gear, bit + 1, &bytes, range.clone(), mask, u64::MAX),
-                        found
-                    );
                     assert_eq!(scanner.search(&bytes, range, mask, u64::MAX), found);
                 }
                 let before = scanner.search(&bytes, 64..at + bit, mask, u64::MAX);
@@ -191,8 +159,6 @@ pub(super) mod tests {
             let window_bytes = 64 - mask.leading_zeros() as usize;
             let range = from.min(data.len())..data.len();
             let expected = seen(serial(&gear, &data, range.clone(), mask, hash), window_bytes);
-            let found = interleaved(&gear, window_bytes, &data, range.clone(), mask, hash);
-            prop_assert_eq!(seen(found, window_bytes), expected);
             let found = Scanner::new(gear, mask).search(&data, range, mask, hash);
             prop_assert_eq!(seen(found, window_bytes), expected);
         }

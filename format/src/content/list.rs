@@ -2,7 +2,7 @@
 
 use super::ObjectSink;
 use super::nodes::{Nodes, Reference, SPLIT_ITEMS};
-use super::replaced::{Ranged, Replaced};
+use super::replaced::{Ranged, Replaced, Starts};
 use crate::error::{Error, Flaw, Result};
 use crate::id::{Id, Kind};
 use crate::segment::ObjectReader;
@@ -23,7 +23,7 @@ fn ends_node(id: &Id) -> bool {
 impl Ranged for Child {
     type Key = u64;
 
-    fn open(reader: &ObjectReader, id: Id, offset: &u64) -> Result<(u8, Vec<(u64, Id)>)> {
+    fn open(reader: &ObjectReader, id: Id, offset: &u64) -> Result<(u8, Starts<u64>)> {
         let node = load(reader, id)?;
         let mut at = *offset;
         let mut children = Vec::new();

@@ -10,20 +10,23 @@ use crate::segment::ObjectReader;
 /// How many inner nodes are opened: enough for directories of millions of entries.
 const OPENED_NODES: usize = 4096;
 
+/// Nodes with where their parts start, in order.
+pub(super) type Starts<K> = Vec<(K, Id)>;
+
 /// A node that stands for a part of something ordered, such as the names of a directory.
 pub(super) trait Ranged {
     /// Where a node's part starts.
     type Key: Ord + Clone;
 
     /// The level of a node, and its children with where they start; none for a leaf.
-    fn open(reader: &ObjectReader, id: Id, key: &Self::Key) -> Result<(u8, Vec<(Self::Key, Id)>)>;
+    fn open(reader: &ObjectReader, id: Id, key: &Self::Key) -> Result<(u8, Starts<Self::Key>)>;
 }
 
 /// All nodes of one directory or list, found when the first of them is asked for.
 pub(super) struct Replaced<'a, N: Ranged> {
     root: Option<(&'a ObjectReader, N::Key, Id)>,
     /// The nodes of each level in order, the leaves first.
-    levels: OnceCell<Vec<Vec<(N::Key, Id)>>>,
+    levels: OnceCell<Vec<Starts<N::Key>>>,
 }
 
 impl<'a, N: Ranged> Replaced<'a, N> {
@@ -52,7 +55,7 @@ impl<'a, N: Ranged> Replaced<'a, N> {
         nodes.get(behind.saturating_sub(1)).map(|(_, id)| *id)
     }
 
-    fn load(&self) -> Result<Vec<Vec<(N::Key, Id)>>> {
+    fn load(&self) -> Result<Vec<Starts<N::Key>>> {
         let Some((reader, key, root)) = &self.root else {
             return Ok(Vec::new());
         };

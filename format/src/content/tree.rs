@@ -2,7 +2,7 @@
 
 use super::ObjectSink;
 use super::nodes::{Nodes, Reference, SPLIT_ITEMS};
-use super::replaced::{Ranged, Replaced};
+use super::replaced::{Ranged, Replaced, Starts};
 use crate::error::{Error, Flaw, Result};
 use crate::id::{Id, Kind};
 use crate::model::{Entry, display_bytes};
@@ -15,7 +15,7 @@ const LEAF_BYTES: usize = 1 << 20;
 impl Ranged for Child {
     type Key = Vec<u8>;
 
-    fn open(reader: &ObjectReader, id: Id, _first: &Vec<u8>) -> Result<(u8, Vec<(Vec<u8>, Id)>)> {
+    fn open(reader: &ObjectReader, id: Id, _first: &Vec<u8>) -> Result<(u8, Starts<Vec<u8>>)> {
         Ok(match load(reader, id)? {
             TreeNode::Leaf(_) => (0, Vec::new()),
             TreeNode::Inner { level, children } => {

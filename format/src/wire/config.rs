@@ -37,8 +37,8 @@ impl Default for Chunker {
             min_bytes: 16 << 10,
             avg_bytes: 64 << 10,
             max_bytes: 256 << 10,
-            mask_s: 0xffff_8000,
-            mask_l: 0xfffe_0000,
+            mask_s: 0xffff_c000,
+            mask_l: 0xfffc_0000,
             gear_seed: [0; 32],
         }
     }

@@ -1,0 +1,237 @@
+//! The command line of `targets`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use restante_tests::workload::Workload;
+
+use crate::options::{absolute, number};
+
+/// What `targets --help` says.
+pub const HELP: &str = "\
+targets: what Restante is to reach, each target as a ratio of two measurements taken in turn
+
+  targets [OPTIONS] MEASUREMENT...
+
+  threads       one large file of random bytes, cut and hashed with one thread and with two
+  tables        four large tables with 200 records changed in each, beside a BLAKE3 pass over them
+  whole         the generated tree: first snapshot beside tar | zstd, nothing changed beside find, one step, restore
+                beside cp, verify; each beside bupstash, too
+  steps         many steps of the generated tree: stored by each, restore of the newest beside that of the first
+  releases      the releases of a source tree as snapshots, beside the peers and git pack-objects; needs --releases
+  memory        peak memory for a sparse file, dense files and a crowded folder
+  all           all of these; releases only with --releases
+
+  --runs N              how often each figure is taken (default: 5)
+  --size tiny|small|full
+                        the tree of whole and steps (default: full)
+  --steps N             the steps of steps (default: 1000)
+  --releases DIR        a folder of folders, one for each release, named by version
+  --file-mib N          the file of threads (default: 1024)
+  --tables-mib N        the tables of tables (default: 512)
+  --sparse-gb N         the sparse file of memory (default: 64)
+  --dense-mib N         the dense files of memory (default: 2048)
+  --entries N           the crowded folder of memory (default: 1000000)
+  --restante PATH       the program to measure (default: restante beside this program)
+  --dir DIR             where trees and repositories lie meanwhile (default: the system's temporary folder)
+  --json FILE           writes every single figure there, too
+  -h, --help            prints this
+
+Examples:
+  targets all --releases releases --json targets.json
+  targets --runs 1 --size tiny --steps 20 --file-mib 64 --tables-mib 16 --sparse-gb 1 --dense-mib 64 \\
+          --entries 10000 all
+
+Exit codes: 0 every target is reached; 1 one is not, or something failed; 2 wrong usage.
+";
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measurement {
+    /// One large file by one thread and by two.
+    Threads,
+    /// Tables in which records change.
+    Tables,
+    /// Whole runs on the generated tree.
+    Whole,
+    /// Many steps.
+    Steps,
+    /// Releases of a source tree.
+    Releases,
+    /// Peak memory.
+    Memory,
+}
+
+impl Measurement {
+    /// All, in the order of the table.
+    pub const ALL: [Self; 6] = [
+        Self::Threads,
+        Self::Tables,
+        Self::Whole,
+        Self::Steps,
+        Self::Releases,
+        Self::Memory,
+    ];
+
+    /// What the command line calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Threads => "threads",
+            Self::Tables => "tables",
+            Self::Whole => "whole",
+            Self::Steps => "steps",
+            Self::Releases => "releases",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What is measured, in this order.
+    pub measurements: Vec<Measurement>,
+    /// How often.
+    pub runs: usize,
+    /// The name of the tree's size.
+    pub size: String,
+    /// The tree.
+    pub workload: Workload,
+    /// How many steps it takes.
+    pub steps: usize,
+    /// The folder of releases.
+    pub releases: Option<PathBuf>,
+    /// Bytes of the file that threads share.
+    pub file_bytes: u64,
+    /// Bytes of the tables.
+    pub tables_bytes: u64,
+    /// Bytes of the sparse file.
+    pub sparse_bytes: u64,
+    /// Bytes of each dense file.
+    pub dense_bytes: u64,
+    /// Entries of the crowded folder.
+    pub entries: usize,
+    /// The program that this project makes.
+    pub restante: PathBuf,
+    /// Where trees and repositories lie.
+    pub dir: PathBuf,
+    /// Where the figures are written.
+    pub json: Option<PathBuf>,
+}
+
+impl Options {
+    /// What `words` ask for, or `None` where they ask for help. `beside` is the folder of the running program.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them, for people.
+    pub fn parse(
+        words: impl IntoIterator<Item = OsString>,
+        beside: Option<&Path>,
+    ) -> Result<Option<Self>, String> {
+        let mut options = Self {
+            measurements: Vec::new(),
+            runs: 5,
+            size: "full".into(),
+            workload: Workload::full(),
+            steps: 1000,
+            releases: None,
+            file_bytes: 1024 << 20,
+            tables_bytes: 512 << 20,
+            sparse_bytes: 64_000_000_000,
+            dense_bytes: 2048 << 20,
+            entries: 1_000_000,
+            restante: beside.unwrap_or(Path::new(".")).join("restante"),
+            dir: std::env::temp_dir(),
+            json: None,
+        };
+        let mut wants_all = false;
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            let word = word.to_string_lossy().into_owned();
+            let mut value = || words.next().ok_or_else(|| format!("{word} needs a value"));
+            match word.as_str() {
+                "-h" | "--help" => return Ok(None),
+                "all" => wants_all = true,
+                "--runs" => options.runs = at_least_one(&word, &value()?)?,
+                "--size" => {
+                    options.size = value()?.to_string_lossy().into_owned();
+                    options.workload = Workload::named(&options.size)
+                        .ok_or_else(|| format!("--size is tiny, small or full, not {:?}", options.size))?;
+                }
+                "--steps" => options.steps = at_least_one(&word, &value()?)?,
+                "--releases" => options.releases = Some(absolute(&value()?)?),
+                "--file-mib" => options.file_bytes = (at_least_one(&word, &value()?)? as u64) << 20,
+                "--tables-mib" => options.tables_bytes = (at_least_one(&word, &value()?)? as u64) << 20,
+                "--sparse-gb" => {
+                    options.sparse_bytes = at_least_one(&word, &value()?)? as u64 * 1_000_000_000
+                }
+                "--dense-mib" => options.dense_bytes = (at_least_one(&word, &value()?)? as u64) << 20,
+                "--entries" => options.entries = at_least_one(&word, &value()?)?,
+                "--restante" => options.restante = absolute(&value()?)?,
+                "--dir" => options.dir = absolute(&value()?)?,
+                "--json" => options.json = Some(absolute(&value()?)?),
+                _ => {
+                    let known = Measurement::ALL.into_iter().find(|known| known.name() == word);
+                    options.measurements.push(known.ok_or_else(|| {
+                        format!("unknown option or measurement {word:?}; `targets --help` lists them")
+                    })?);
+                }
+            }
+        }
+        if wants_all {
+            let has_releases = options.releases.is_some();
+            let all = Measurement::ALL.into_iter();
+            options.measurements = all
+                .filter(|which| *which != Measurement::Releases || has_releases)
+                .collect();
+        }
+        if options.measurements.is_empty() {
+            return Err("what is to be measured? `targets --help` lists what can be".into());
+        }
+        if options.measurements.contains(&Measurement::Releases) && options.releases.is_none() {
+            return Err("releases needs --releases DIR; benches/README.md tells how to fetch some".into());
+        }
+        Ok(Some(options))
+    }
+}
+
+fn at_least_one(option: &str, text: &OsString) -> Result<usize, String> {
+    match number(option, text)? {
+        0 => Err(format!("{option} takes a number from 1")),
+        value => Ok(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Option<Options>, String> {
+        Options::parse(words.iter().map(OsString::from), Some(Path::new("/here")))
+    }
+
+    #[test]
+    fn all_leaves_out_what_has_no_source() {
+        let all = parse(&["all"]).unwrap().unwrap().measurements;
+        assert_eq!(all.len(), Measurement::ALL.len() - 1);
+        assert!(!all.contains(&Measurement::Releases));
+        let all = parse(&["--releases", "x", "all"]).unwrap().unwrap().measurements;
+        assert_eq!(all, Measurement::ALL);
+        let some = parse(&["tables", "--tables-mib", "3", "threads"])
+            .unwrap()
+            .unwrap();
+        assert_eq!(some.measurements, [Measurement::Tables, Measurement::Threads]);
+        assert_eq!(some.tables_bytes, 3 << 20);
+        assert_eq!(parse(&["-h"]), Ok(None));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let error = |words: &[&str]| parse(words).unwrap_err();
+        assert!(error(&[]).starts_with("what is to be measured?"));
+        assert!(error(&["releases"]).starts_with("releases needs --releases DIR"));
+        assert_eq!(error(&["--runs", "0"]), "--runs takes a number from 1");
+        assert!(error(&["table"]).contains("measurement \"table\""));
+    }
+}
