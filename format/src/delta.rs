@@ -1,34 +1,92 @@
-//! An object's bytes as a delta of another's, and back: a zstd frame whose decoder starts with the base as its history.
+//! Objects' bytes as deltas of others', and back: zstd frames whose decoder starts with the base as its history.
 
-use zstd::zstd_safe::{self, CCtx, CParameter, DCtx, get_error_name};
+use std::cell::RefCell;
+
+use zstd::zstd_safe::{self, CCtx, CParameter, DCtx, SafeResult, Strategy, get_error_name};
 
 use crate::error::Flaw;
 
-/// zstd's tables of the levels below find no match that lies far back in a large base.
-const LEAST_LEVEL: i32 = 3;
 /// zstd's own largest window for decoders that were not told to expect more.
 const MOST_WINDOW_LOG: u32 = 27;
+/// How zstd's own dictionaries begin. Bytes that begin so are a base like any others.
+const DICTIONARY_MAGIC: [u8; 4] = 0xec30_a437_u32.to_le_bytes();
 
-/// The frame that makes `plain` from `base`; `None` if there is none.
-pub fn encode(base: &[u8], plain: &[u8], level: i32) -> Option<Vec<u8>> {
-    // Where the two lie in memory must not matter to the result: one behind the other is one of two cases
-    // that zstd tells apart.
-    let both = [base, plain].concat();
-    let (base, plain) = both.split_at(base.len());
-    let window_log = both.len().next_power_of_two().ilog2().clamp(10, MOST_WINDOW_LOG);
-    let mut frame = Vec::with_capacity(zstd_safe::compress_bound(plain.len()));
-    let mut context = CCtx::try_create()?;
-    let mut run = || {
-        context.set_parameter(CParameter::CompressionLevel(level.max(LEAST_LEVEL)))?;
-        context.set_parameter(CParameter::WindowLog(window_log))?;
-        if window_log > 20 {
-            // Of a prefix zstd looks at no more than eight bytes for each place in its tables.
-            context.set_parameter(CParameter::HashLog(window_log - 2))?;
+/// A base and what is to be made from it, one behind the other: where they lie in memory must not matter to the
+/// frame, and zstd tells prefixes that lie before the input from others.
+pub struct Pair {
+    both: Vec<u8>,
+    base_len: usize,
+}
+
+impl Pair {
+    /// What is to be encoded.
+    pub fn new(base: &[u8], plain: &[u8]) -> Self {
+        Self {
+            both: [base, plain].concat(),
+            base_len: base.len(),
         }
-        context.ref_prefix(base)?;
-        context.compress2(&mut frame, plain)
-    };
-    run().is_ok().then_some(frame)
+    }
+}
+
+/// Makes deltas. The tables that it searches with serve for one after the other.
+pub struct Encoder<'a> {
+    context: CCtx<'a>,
+}
+
+impl<'a> Encoder<'a> {
+    /// An encoder for pairs that outlive it; `None` if there is no memory.
+    pub fn new() -> Option<Self> {
+        let context = CCtx::try_create()?;
+        Some(Self { context })
+    }
+
+    /// A frame, found by a quick search for long matches: what changed in few places needs no other.
+    pub fn encode_quickly(&mut self, pair: &'a Pair) -> Option<Vec<u8>> {
+        // Of a prefix zstd looks at no more than eight bytes for each place in its tables.
+        let log = window_log(pair) - 2;
+        self.encode(
+            pair,
+            &[
+                CParameter::CompressionLevel(1),
+                CParameter::Strategy(Strategy::ZSTD_fast),
+                CParameter::MinMatch(6),
+                CParameter::HashLog(log),
+                CParameter::ChainLog(log),
+            ],
+        )
+    }
+
+    /// A frame, found by the search of a zstd level.
+    pub fn encode_at(&mut self, pair: &'a Pair, level: i32) -> Option<Vec<u8>> {
+        self.encode(pair, &[CParameter::CompressionLevel(level)])
+    }
+
+    fn encode(&mut self, pair: &'a Pair, parameters: &[CParameter]) -> Option<Vec<u8>> {
+        let (base, plain) = pair.both.split_at(pair.base_len);
+        let mut frame = Vec::with_capacity(zstd_safe::compress_bound(plain.len()));
+        let mut run = || -> SafeResult {
+            self.context
+                .reset(zstd_safe::ResetDirective::SessionAndParameters)?;
+            for parameter in parameters {
+                self.context.set_parameter(*parameter)?;
+            }
+            self.context
+                .set_parameter(CParameter::WindowLog(window_log(pair)))?;
+            self.context.ref_prefix(base)?;
+            self.context.compress2(&mut frame, plain)
+        };
+        run().is_ok().then_some(frame)
+    }
+}
+
+/// The logarithm of a window that holds both.
+fn window_log(pair: &Pair) -> u32 {
+    let len = pair.both.len().next_power_of_two();
+    len.ilog2().clamp(10, MOST_WINDOW_LOG)
+}
+
+thread_local! {
+    static DECODER: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
 }
 
 /// The `plain_len` bytes that `frame` makes from `base`. The caller has compared `plain_len` with the limits.
@@ -41,14 +99,22 @@ pub fn decode(frame: &[u8], base: &[u8], plain_len: usize) -> Result<Vec<u8>, Fl
         return Err(flaw("asks for a dictionary".into()));
     }
     let mut plain = Vec::with_capacity(plain_len);
-    let mut context = DCtx::try_create().ok_or_else(|| flaw("cannot be decoded: no memory".into()))?;
-    let decoded = context
-        .ref_prefix(base)
-        .and_then(|_| context.decompress(&mut plain, frame))
-        .map_err(|code| flaw(format!("cannot be decoded: {}", get_error_name(code))))?;
-    match decoded == plain_len {
-        true => Ok(plain),
-        false => Err(flaw(format!("decodes to {decoded} bytes instead of {plain_len}"))),
+    let decoded = match base.starts_with(&DICTIONARY_MAGIC) {
+        false => DECODER.with_borrow_mut(|slot| {
+            let decoder = slot.get_or_insert_with(DCtx::create);
+            decoder.decompress_using_dict(&mut plain, frame, base)
+        }),
+        true => {
+            let mut decoder = DCtx::create();
+            decoder
+                .ref_prefix(base)
+                .and_then(|_| decoder.decompress(&mut plain, frame))
+        }
+    };
+    match decoded {
+        Ok(len) if len == plain_len => Ok(plain),
+        Ok(len) => Err(flaw(format!("decodes to {len} bytes instead of {plain_len}"))),
+        Err(code) => Err(flaw(format!("cannot be decoded: {}", get_error_name(code)))),
     }
 }
 
@@ -62,13 +128,30 @@ mod tests {
         bytes
     }
 
+    fn encode(base: &[u8], plain: &[u8]) -> Vec<u8> {
+        let pair = Pair::new(base, plain);
+        let mut encoder = Encoder::new().expect("memory");
+        let quick = encoder.encode_quickly(&pair).expect("a frame");
+        let frame = encoder.encode_at(&pair, 3).expect("a frame");
+        assert_eq!(
+            decode(&quick, base, plain.len()),
+            decode(&frame, base, plain.len())
+        );
+        assert_eq!(
+            encoder.encode_quickly(&pair),
+            Some(quick),
+            "what came before must not matter"
+        );
+        frame
+    }
+
     #[test]
     fn a_change_costs_what_changed() {
-        for (len, most) in [(300, 30), (65_536, 60), (3 << 20, 5000)] {
+        for (len, most) in [(300, 30), (65_536, 60), (600_000, 600)] {
             let base = noise(len);
             let mut plain = base.clone();
             plain[len / 2..len / 2 + 4].copy_from_slice(b"2026");
-            let frame = encode(&base, &plain, 3).expect("a frame");
+            let frame = encode(&base, &plain);
             assert!(frame.len() <= most, "{len}: {}", frame.len());
             assert_eq!(decode(&frame, &base, len), Ok(plain));
         }
@@ -78,7 +161,7 @@ mod tests {
     fn what_was_inserted_moves_the_rest() {
         let base = noise(200_000);
         let plain = [&base[..70_000], b"inserted", &base[70_000..]].concat();
-        let frame = encode(&base, &plain, 1).expect("a frame");
+        let frame = encode(&base, &plain);
         assert!(frame.len() < 80, "{}", frame.len());
         assert_eq!(decode(&frame, &base, plain.len()), Ok(plain));
     }
@@ -86,7 +169,7 @@ mod tests {
     #[test]
     fn a_base_that_looks_like_a_dictionary_is_none() {
         let base = [&[0x37, 0xa4, 0x30, 0xec][..], &noise(500)].concat();
-        let frame = encode(&base, &base, 3).expect("a frame");
+        let frame = encode(&base, &base);
         assert!(frame.len() < 40);
         assert_eq!(decode(&frame, &base, base.len()), Ok(base));
     }
@@ -94,7 +177,7 @@ mod tests {
     #[test]
     fn no_other_base_and_no_other_length_will_do() {
         let base = noise(5000);
-        let frame = encode(&base, &base, 3).expect("a frame");
+        let frame = encode(&base, &base);
         assert_ne!(decode(&frame, &noise(4000), 5000), Ok(base.clone()));
         assert!(decode(&frame, &base, 4999).is_err());
         assert!(decode(&frame, &base, 5001).is_err());

@@ -4,9 +4,9 @@
 use bytes::Bytes;
 
 use crate::compress::compress;
-use crate::delta;
+use crate::delta::{Encoder, Pair};
 use crate::id::{Id, Kind};
-use crate::index::Location;
+use crate::index::{Index, Location};
 use crate::limits::CHAIN;
 use crate::segment::{Delta, ObjectReader, StoredBlock};
 use crate::wire::{BLOCK_ENTRY_BYTES, DELTA_ENTRY_BYTES};
@@ -35,10 +35,36 @@ pub(super) enum Form {
     Whole(NewObject),
 }
 
-/// Finds the form in which an object takes the least room, as far as that can be told before its block is compressed.
-pub(super) fn form_of(reader: &ObjectReader, object: NewObject, zstd_level: i32) -> Form {
-    let Some((frame, delta, base_cost)) = make_delta(reader, &object, zstd_level) else {
-        return Form::Whole(object);
+/// A delta of more than this part of its object is no small change: it is searched for again, thoroughly.
+const QUICK_PART: usize = 32;
+/// The least zstd levels of a thorough search, for small objects and others.
+const THOROUGH_LEVELS: [i32; 2] = [9, 5];
+
+/// Finds the forms in which objects take the least room, as far as that can be told before their blocks are compressed.
+pub(super) fn forms_of(reader: &ObjectReader, objects: Vec<NewObject>, zstd_level: i32) -> Vec<Form> {
+    let bases: Vec<Option<Base>> = objects.iter().map(|object| Base::of(reader, object)).collect();
+    // One for all: its tables are larger than most objects.
+    let mut encoder = Encoder::new();
+    let mut forms = Vec::with_capacity(objects.len());
+    for (object, base) in objects.into_iter().zip(&bases) {
+        let found = base.as_ref().zip(encoder.as_mut()).and_then(|(base, encoder)| {
+            let frame = base.encode(encoder, object.plain.len(), zstd_level)?;
+            Some((base, frame))
+        });
+        forms.push(match found {
+            Some((base, frame)) => best_form(object, base, frame, zstd_level),
+            None => Form::Whole(object),
+        });
+    }
+    forms
+}
+
+/// Whether the frame is kept.
+fn best_form(object: NewObject, base: &Base, frame: Vec<u8>, zstd_level: i32) -> Form {
+    let delta = Delta {
+        base: base.id,
+        plain_len: object.plain.len() as u32,
+        generation: base.generation,
     };
     let cost = frame.len() + DELTA_ENTRY_BYTES;
     if object.plain.len() < OWN_BLOCK_BYTES {
@@ -49,8 +75,8 @@ pub(super) fn form_of(reader: &ObjectReader, object: NewObject, zstd_level: i32)
             false => Form::Whole(object),
         };
     }
-    // A small change of what took much room leaves something that takes much room.
-    if 8 * cost <= base_cost {
+    // A small change of what takes much room leaves something that takes much room.
+    if 8 * cost <= base.whole_cost {
         return Form::Delta(object, frame, delta);
     }
     let block = StoredBlock::of_one(object.kind, object.id, object.plain.clone(), zstd_level);
@@ -60,39 +86,79 @@ pub(super) fn form_of(reader: &ObjectReader, object: NewObject, zstd_level: i32)
     }
 }
 
-/// The frame that makes an object from the base chosen for it, and what that takes when it is stored whole.
-fn make_delta(reader: &ObjectReader, object: &NewObject, zstd_level: i32) -> Option<(Vec<u8>, Delta, usize)> {
-    let (at, generation) = choose(reader, object)?;
-    let base = reader.get(object.kind, at.object.id).ok()?;
-    let frame = delta::encode(&base, &object.plain, zstd_level)?;
-    let delta = Delta {
-        base: at.object.id,
-        plain_len: object.plain.len() as u32,
-        generation,
-    };
-    let mut root = at;
-    while let Some(delta) = root.delta {
-        root = reader.index().find(&delta.base)?;
-    }
-    Some((frame, delta, stored_share(&root)))
+/// What a new object is to be made from.
+struct Base {
+    id: Id,
+    /// That of the new object.
+    generation: u16,
+    /// What the last version that is stored whole takes.
+    whole_cost: usize,
+    pair: Pair,
 }
 
-/// The base of an object, and the generation of what is made from it.
-fn choose<'r>(reader: &'r ObjectReader, object: &NewObject) -> Option<(Location<'r>, u16)> {
-    let index = reader.index();
+impl Base {
+    fn of(reader: &ObjectReader, object: &NewObject) -> Option<Self> {
+        let Chosen {
+            base,
+            root,
+            generation,
+        } = choose(reader.index(), object)?;
+        let bytes = reader.get(object.kind, base.object.id).ok()?;
+        Some(Self {
+            id: base.object.id,
+            generation,
+            whole_cost: stored_share(&root),
+            pair: Pair::new(&bytes, &object.plain),
+        })
+    }
+
+    fn encode<'b>(&'b self, encoder: &mut Encoder<'b>, len: usize, zstd_level: i32) -> Option<Vec<u8>> {
+        let quick = encoder.encode_quickly(&self.pair)?;
+        // Nothing in common, or nearly everything.
+        if quick.len() >= len || quick.len() <= len / QUICK_PART {
+            return Some(quick);
+        }
+        let [small, other] = THOROUGH_LEVELS;
+        let least = if len < OWN_BLOCK_BYTES { small } else { other };
+        let thorough = encoder.encode_at(&self.pair, zstd_level.max(least))?;
+        Some(if thorough.len() < quick.len() {
+            thorough
+        } else {
+            quick
+        })
+    }
+}
+
+struct Chosen<'r> {
+    base: Location<'r>,
+    /// The object behind the base that is stored whole.
+    root: Location<'r>,
+    /// That of what is made from the base.
+    generation: u16,
+}
+
+/// Chooses among what an object replaces and the bases behind that.
+fn choose<'r>(index: &'r Index, object: &NewObject) -> Option<Chosen<'r>> {
     let mut at = index.find(&object.replaced?)?;
     let generation = at.object.generation.checked_add(1)?;
     let wanted = generation - step(generation);
-    while at.object.generation > wanted {
-        at = index.find(&at.delta?.base)?;
-    }
-    let mut behind = at;
-    for _ in 1..CHAIN {
-        match behind.delta {
-            Some(delta) => behind = index.find(&delta.base)?,
+    let mut base = None;
+    // Only an enemy's chains are longer.
+    for _ in 0..CHAIN {
+        if at.object.generation <= wanted {
+            base = base.or(Some(at));
+        }
+        match at.delta {
+            Some(delta) => at = index.find(&delta.base)?,
             None => {
-                return (at.object.kind == object.kind && at.object.id != object.id)
-                    .then_some((at, generation));
+                let root = at;
+                let is_fit =
+                    |base: &Location<'_>| base.object.kind == object.kind && base.object.id != object.id;
+                return base.filter(is_fit).map(|base| Chosen {
+                    base,
+                    root,
+                    generation,
+                });
             }
         }
     }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use super::Archive;
-use super::lineage::{Form, NewObject, OWN_BLOCK_BYTES, form_of};
+use super::lineage::{Form, NewObject, OWN_BLOCK_BYTES, forms_of};
 use crate::content::ObjectSink;
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
@@ -120,10 +120,7 @@ impl<'a, 'scope> Writer<'a, 'scope> {
             self.place_tried()?;
         }
         let (reader, level) = (&self.archive.reader, self.archive.config.zstd_level);
-        self.trying.push(move || {
-            let form = |object| form_of(reader, object, level);
-            objects.into_iter().map(form).collect()
-        });
+        self.trying.push(move || forms_of(reader, objects, level));
         Ok(())
     }
 
