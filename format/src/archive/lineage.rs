@@ -45,22 +45,59 @@ pub(super) fn forms_of(reader: &ObjectReader, objects: Vec<NewObject>, zstd_leve
     let bases: Vec<Option<Base>> = objects.iter().map(|object| Base::of(reader, object)).collect();
     // One for all: its tables are larger than most objects.
     let mut encoder = Encoder::new();
+    let frames: Vec<Option<Vec<u8>>> = objects
+        .iter()
+        .zip(&bases)
+        .map(|(object, base)| {
+            base.as_ref()?
+                .encode(encoder.as_mut()?, object.plain.len(), zstd_level)
+        })
+        .collect();
+    let shared = Shared::of(&objects, zstd_level);
     let mut forms = Vec::with_capacity(objects.len());
-    for (object, base) in objects.into_iter().zip(&bases) {
-        let found = base.as_ref().zip(encoder.as_mut()).and_then(|(base, encoder)| {
-            let frame = base.encode(encoder, object.plain.len(), zstd_level)?;
-            Some((base, frame))
-        });
-        forms.push(match found {
-            Some((base, frame)) => best_form(object, base, frame, zstd_level),
-            None => Form::Whole(object),
+    for ((object, base), frame) in objects.into_iter().zip(&bases).zip(frames) {
+        forms.push(match (base, frame) {
+            (Some(base), Some(frame)) => best_form(object, base, frame, &shared, zstd_level),
+            _ => Form::Whole(object),
         });
     }
     forms
 }
 
+/// What small objects would take beside each other in a block.
+struct Shared {
+    together: usize,
+    one_by_one: usize,
+}
+
+impl Shared {
+    fn of(objects: &[NewObject], zstd_level: i32) -> Self {
+        let mut all = Vec::new();
+        let mut one_by_one = 0;
+        for object in objects {
+            if object.plain.len() < OWN_BLOCK_BYTES {
+                all.extend_from_slice(&object.plain);
+                one_by_one += compressed_len(&object.plain, zstd_level);
+            }
+        }
+        Self {
+            together: compressed_len(&all, zstd_level),
+            one_by_one,
+        }
+    }
+
+    /// The part of one of them.
+    fn cost(&self, plain: &[u8], zstd_level: i32) -> usize {
+        compressed_len(plain, zstd_level) * self.together / self.one_by_one.max(1)
+    }
+}
+
+fn compressed_len(plain: &[u8], zstd_level: i32) -> usize {
+    compress(plain, zstd_level).map_or(plain.len(), |stored| stored.len())
+}
+
 /// Whether the frame is kept.
-fn best_form(object: NewObject, base: &Base, frame: Vec<u8>, zstd_level: i32) -> Form {
+fn best_form(object: NewObject, base: &Base, frame: Vec<u8>, shared: &Shared, zstd_level: i32) -> Form {
     let delta = Delta {
         base: base.id,
         plain_len: object.plain.len() as u32,
@@ -68,9 +105,8 @@ fn best_form(object: NewObject, base: &Base, frame: Vec<u8>, zstd_level: i32) ->
     };
     let cost = frame.len() + DELTA_ENTRY_BYTES;
     if object.plain.len() < OWN_BLOCK_BYTES {
-        // Beside others like it in a block it would take less room than alone.
-        let alone = compress(&object.plain, zstd_level).map_or(object.plain.len(), |stored| stored.len());
-        return match 2 * cost <= alone {
+        // Others in its block that replace nothing may be like it, too.
+        return match 4 * cost <= 3 * shared.cost(&object.plain, zstd_level) {
             true => Form::Delta(object, frame, delta),
             false => Form::Whole(object),
         };

@@ -70,6 +70,7 @@ pub struct Archive {
     catalog: Catalog,
     damage: Vec<Error>,
     memory: Memory,
+    makes_deltas: bool,
 }
 
 impl Archive {
@@ -138,7 +139,13 @@ impl Archive {
             catalog,
             damage,
             memory,
+            makes_deltas: true,
         })
+    }
+
+    /// Stores whatever is new whole from now on: for measuring what deltas save.
+    pub fn make_no_deltas(&mut self) {
+        self.makes_deltas = false;
     }
 
     /// What could not be read when the archive was opened: segments, and snapshots in intact ones.

@@ -101,7 +101,7 @@ impl<'a, 'scope> Writer<'a, 'scope> {
         }
         self.stored.insert(object.id);
         self.new_objects += 1;
-        if object.replaced.is_none() {
+        if object.replaced.is_none() || !self.archive.makes_deltas {
             return self.place_whole(object);
         }
         self.replacing.push(object);
@@ -233,19 +233,20 @@ impl<'a, 'scope> Writer<'a, 'scope> {
                 self.compress_shared(block)?;
             }
         }
-        if !self.deltas.is_empty() {
+        let new_objects = self.new_objects + 1;
+        let len = encode(new_objects, 0).len();
+        if self.deltas.is_full_for(len) {
             self.store_deltas()?;
         }
         while self.lay_next()? {}
-        let new_objects = self.new_objects + 1;
-        let len = encode(new_objects, 0).len();
-        let stored_bytes = self.stored_bytes + self.segment.sealed_len_with(len);
+        // The last deltas share a block with the snapshot: raw, so that the length of the segment is known
+        // before its contents.
+        let mut block = self.deltas;
+        let stored_bytes = self.stored_bytes + self.segment.sealed_len_with(&block, len);
         let plain = encode(new_objects, stored_bytes);
         debug_assert_eq!(plain.len(), len, "the length must not depend on the figures");
         let snapshot = Id::of(Kind::Snapshot, &plain);
-        let mut block = PlainBlock::default();
         block.push(Kind::Snapshot, snapshot, &plain);
-        // Raw, so that the length of the segment is known before its contents.
         self.segment.push(block.store_raw());
         let last = self.segment.seal();
         let mut segments = self.uploads.finish()?;

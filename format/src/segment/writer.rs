@@ -168,11 +168,15 @@ impl SegmentWriter {
         self.bytes.len() >= SEGMENT_BYTES
     }
 
-    /// Its length if it were sealed after one more block of `stored_len` bytes with one object.
-    pub fn sealed_len_with(&self, stored_len: usize) -> u64 {
-        let (blocks, objects) = (self.directory.blocks.len() + 1, self.directory.objects.len() + 1);
-        let directory_len = Directory::encoded_len(blocks, objects, self.deltas.len());
-        (self.bytes.len() + stored_len + directory_len + TRAILER_BYTES) as u64
+    /// Its length if it were sealed after this block and one more object of `len` bytes in it, stored raw.
+    pub fn sealed_len_with(&self, block: &PlainBlock, len: usize) -> u64 {
+        let deltas = block.objects.iter().filter(|object| object.delta.is_some());
+        let directory_len = Directory::encoded_len(
+            self.directory.blocks.len() + 1,
+            self.directory.objects.len() + block.objects.len() + 1,
+            self.deltas.len() + deltas.count(),
+        );
+        (self.bytes.len() + block.bytes.len() + len + directory_len + TRAILER_BYTES) as u64
     }
 
     /// Lays a block into the segment.
@@ -260,8 +264,14 @@ mod tests {
         }
         writer.push(block.store(3));
         let mut last = PlainBlock::default();
+        let delta = Delta {
+            base: Id::of(Kind::Chunk, b"one"),
+            plain_len: 9,
+            generation: 1,
+        };
+        last.push_delta(Kind::Chunk, Id([9; 32]), b"a frame", delta);
+        let predicted = writer.sealed_len_with(&last, 4);
         last.push(Kind::Snapshot, Id::of(Kind::Snapshot, b"last"), b"last");
-        let predicted = writer.sealed_len_with(4);
         writer.push(last.store_raw());
         let sealed = writer.seal();
         assert_eq!(sealed.bytes.len() as u64, predicted);
@@ -274,7 +284,8 @@ mod tests {
         store.put(sealed.name, &sealed.bytes).expect("put");
         let opened = open_segment(&store, sealed.name, sealed.bytes.len() as u64, ARCHIVE).expect("open");
         assert_eq!(opened.directory, sealed.directory);
-        assert_eq!(opened.directory.objects.len(), 4);
+        assert_eq!(opened.directory.objects.len(), 5);
+        assert_eq!(opened.directory.deltas.len(), 1);
     }
 
     // F-012, F-013, F-030, F-035
