@@ -21,9 +21,9 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Where it ended.
+    /// Where it ended; a damaged list may say anything.
     pub fn end(&self) -> u64 {
-        self.offset + self.len
+        self.offset.saturating_add(self.len)
     }
 }
 
@@ -86,15 +86,18 @@ impl Runner<'_> {
             let at = window.position();
             let old = at.wrapping_sub_signed(shift);
             let here = expected.binary_search_by_key(&old, |chunk| chunk.offset);
+            // No chunk of this rule is longer: a damaged list must not drive an allocation.
+            let most = self.cutter.max_bytes() as u64;
+            let here = here.ok().map(|i| &expected[i]).filter(|chunk| chunk.len <= most);
             let mut tried = None;
             let mut confirmed = None;
-            if let Ok(i) = here {
-                let len = expected[i].len as usize;
+            if let Some(here) = here {
+                let len = here.len as usize;
                 let bytes = window.peek(len + 2, read_at)?;
                 if bytes.len() >= len {
                     let id = Id::of(Kind::Chunk, &bytes[..len]);
                     tried = Some((len, id));
-                    confirmed = tried.filter(|_| id == expected[i].id && self.cutter.confirms(bytes, len));
+                    confirmed = tried.filter(|_| id == here.id && self.cutter.confirms(bytes, len));
                 }
             }
             let (len, id) = match confirmed {
