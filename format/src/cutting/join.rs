@@ -65,6 +65,8 @@ struct Plan {
 
 /// Plans a run from `start` on over `run_bytes` or more, up to where a chunk of the parent starts, if it can be.
 fn plan(guide: &mut Guide<'_>, start: u64, region_end: u64, run_bytes: u64) -> Plan {
+    // A run of no bytes would be planned forever.
+    let run_bytes = run_bytes.max(1);
     let target = start.saturating_add(run_bytes).min(region_end);
     let mut expected = Vec::new();
     let mut end = target;
