@@ -17,6 +17,11 @@ use crate::vectors::Rule;
 /// The most threads that a pool of [`Setup`] has.
 pub const THREADS_MAX: usize = 16;
 
+/// The regions of a file without holes.
+pub fn whole(file: &[u8]) -> Vec<Range<u64>> {
+    std::iter::once(0..file.len() as u64).collect()
+}
+
 /// A cut rule, as the library has it and as the crate does.
 pub struct Rules {
     chunker: Chunker,
@@ -127,8 +132,7 @@ fn pool(threads: usize) -> &'static ThreadPool {
     })
 }
 
-/// Cuts the regions, each guided by what the ones before left of `guide`, and hands out each one's chunks and where
-/// they end.
+/// Cuts the regions, each guided by what the ones before left of `guide`. Gives each one's chunks and where they end.
 pub fn cut_regions<S: Source>(
     rules: &Rules,
     source: &Arc<S>,
@@ -247,8 +251,8 @@ fn read_slice(bytes: &[u8], buffer: &mut [u8], offset: u64) -> usize {
     n
 }
 
-/// Cuts a file and panics unless the chunks are those of one serial scan of each region by the crate, with the right
-/// ids, and the bytes of exactly those that the archive does not have. Returns how many bytes were read.
+/// Cuts a file and panics unless the chunks are those of one serial scan of each region by the crate, with the
+/// right ids, and the bytes of exactly those that the archive does not have. Returns how many bytes were read.
 pub fn check_exact(
     rules: &Rules,
     file: &[u8],
@@ -285,8 +289,8 @@ pub fn check_exact(
     source.read_bytes()
 }
 
-/// Cuts what never is the same twice, or with a guide that lies, and panics unless the chunks follow each other without
-/// gap and overlap and carry what they name.
+/// Cuts what never is the same twice, or with a guide that lies, and panics unless the chunks follow each other
+/// without gap and overlap and carry what they name.
 pub fn check_contiguous<S: Source>(
     rules: &Rules,
     source: &Arc<S>,
@@ -371,8 +375,8 @@ impl Edit {
     }
 }
 
-/// Makes a guide one that no parent has: what it says of lengths and places is wrong. The ids stay those of chunks
-/// of the same rule, or become ids of nothing.
+/// Makes a guide one that no parent has: lengths, places and ids are wrong. No id comes to fit bytes that the rule
+/// would not make a chunk.
 pub fn damage_guide(guide: &mut Vec<Expected>, rng: &mut Rng) {
     let odd = |rng: &mut Rng| match rng.below(8) {
         0 => u64::MAX,

@@ -13,7 +13,7 @@ use restante_format::id::{Id, Kind};
 use restante_format::wire::Chunker;
 use restante_tests::cutting::{
     Edit, Has, Memory, Restless, Rules, Setup, THREADS_MAX, check_contiguous, check_exact, cut_regions,
-    damage_guide,
+    damage_guide, whole,
 };
 use restante_tests::prng::Rng;
 use restante_tests::workload::{TABLES, Workload};
@@ -346,23 +346,19 @@ fn setup_of(run_bytes: u64, threads: usize) -> Setup {
     }
 }
 
-/// What a damaged list says of a chunk's length is neither added to an offset nor allocated, and no chunk becomes
+/// What a damaged list says of a chunk's length is neither added to an offset nor allocated, and makes no chunk
 /// larger than the largest.
 #[test]
 fn lengths_that_no_chunk_has_are_ignored() {
     let rules = Rules::new(Chunker::default());
     let mut file = vec![0; 700_000];
     Rng::new(5).fill(&mut file);
-    let whole = Id::of(Kind::Chunk, &file);
+    let id = Id::of(Kind::Chunk, &file);
     for len in [700_000, 1 << 40, (1 << 63) - 1, u64::MAX - 1, u64::MAX] {
         for offset in [0, 100_000] {
-            let guide = [Expected {
-                offset,
-                len,
-                id: whole,
-            }];
-            check_exact(&rules, &file, &[0..700_000], &guide, &setup_of(u64::MAX, 1));
-            check_exact(&rules, &file, &[0..700_000], &guide, &setup_of(100_000, 2));
+            let guide = [Expected { offset, len, id }];
+            check_exact(&rules, &file, &whole(&file), &guide, &setup_of(u64::MAX, 1));
+            check_exact(&rules, &file, &whole(&file), &guide, &setup_of(100_000, 2));
         }
     }
 }
@@ -375,7 +371,6 @@ fn chunks_of_the_default_sizes() {
         let len = length(rng, rules.chunker(), run_bytes, 3 << 20);
         let file = data(rng, rules.chunker(), len);
         let setup = setup(rng, run_bytes, len);
-        let whole = std::iter::once(0..len).collect::<Vec<_>>();
         let mut before = file.clone();
         for _ in 0..rng.below(4) {
             let edit = Edit {
@@ -386,9 +381,9 @@ fn chunks_of_the_default_sizes() {
             };
             edit.apply(&mut before, 4 << 20);
         }
-        let guide = rules.chunks(&before, std::slice::from_ref(&(0..before.len() as u64)));
-        check_exact(&rules, &file, &whole, &guide, &setup);
-        check_exact(&rules, &file, &whole, &[], &setup);
+        let guide = rules.chunks(&before, &whole(&before));
+        check_exact(&rules, &file, &whole(&file), &guide, &setup);
+        check_exact(&rules, &file, &whole(&file), &[], &setup);
     });
 }
 
@@ -403,8 +398,7 @@ fn tables_of_the_workload_guided_by_the_step_before() {
     };
     for chunker in [small, Chunker::default()] {
         let rules = Rules::new(chunker);
-        let guide = rules.chunks(before, std::slice::from_ref(&(0..before.len() as u64)));
-        let whole = std::iter::once(0..after.len() as u64).collect::<Vec<_>>();
+        let guide = rules.chunks(before, &whole(before));
         for threads in [1, 2, 3, 16] {
             for run_bytes in [10_000, 65_536, 300_001, u64::MAX] {
                 let setup = Setup {
@@ -414,8 +408,99 @@ fn tables_of_the_workload_guided_by_the_step_before() {
                     inside: threads == 2,
                     has: Has::Some(3),
                 };
-                check_exact(&rules, after, &whole, &guide, &setup);
+                check_exact(&rules, after, &whole(after), &guide, &setup);
             }
         }
+    }
+}
+
+/// What a run may read beyond what it covers: its window, which is a piece of reading and the largest chunk.
+const AHEAD_BYTES: u64 = (512 << 10) + (256 << 10);
+/// A run that ends nowhere near a cut of zeros.
+const RUN_BYTES: u64 = (1 << 20) + 1000;
+
+fn runs(len: usize) -> u64 {
+    (len as u64).div_ceil(RUN_BYTES)
+}
+
+/// Runs over data that never cuts before the largest size never meet: they cost a second scan, not one a run.
+#[test]
+fn what_never_meets_is_read_twice_and_no_more() {
+    let rules = Rules::new(Chunker::default());
+    let mut period = vec![0; 1000];
+    Rng::new(1).fill(&mut period);
+    for pattern in [&[0][..], &[1, 2], &period] {
+        for mib in [4, 8, 16] {
+            let file: Vec<u8> = pattern.iter().copied().cycle().take((mib << 20) + 77).collect();
+            let setup = Setup {
+                has: Has::Everything,
+                ..setup_of(RUN_BYTES, 3)
+            };
+            let read = check_exact(&rules, &file, &whole(&file), &[], &setup);
+            let most = 2 * (file.len() as u64 + runs(file.len()) * AHEAD_BYTES);
+            assert!(read <= most, "{read} bytes were read of {}", file.len());
+        }
+    }
+}
+
+#[test]
+fn an_unchanged_file_is_read_once() {
+    let rules = Rules::new(Chunker::default());
+    for mib in [4, 8, 16] {
+        let mut file = vec![0; (mib << 20) + 77];
+        Rng::new(mib as u64).fill(&mut file);
+        let guide = rules.chunks(&file, &whole(&file));
+        let read = check_exact(&rules, &file, &whole(&file), &guide, &setup_of(RUN_BYTES, 3));
+        let most = file.len() as u64 + runs(file.len()) * AHEAD_BYTES;
+        assert!(read <= most, "{read} bytes were read of {}", file.len());
+        // And by one run.
+        let read = check_exact(&rules, &file, &whole(&file), &guide, &setup_of(u64::MAX, 3));
+        assert_eq!(read, file.len() as u64);
+    }
+}
+
+/// A scan would cut these bytes where this parent did not.
+#[test]
+fn an_unchanged_file_is_not_scanned() {
+    let rules = Rules::new(Chunker::default());
+    let mut file = vec![0; 8 << 20];
+    Rng::new(1).fill(&mut file);
+    let size = u64::from(rules.chunker().max_bytes);
+    let parent = file
+        .chunks(size as usize)
+        .zip(0..)
+        .map(|(bytes, number)| Expected {
+            offset: number * size,
+            len: size,
+            id: Id::of(Kind::Chunk, bytes),
+        });
+    let parent: Vec<_> = parent.collect();
+    assert_ne!(rules.chunks(&file, &whole(&file)), parent);
+    let source = Arc::new(Memory::new(&file));
+    let cut = cut_regions(&rules, &source, &whole(&file), &parent, &setup_of(RUN_BYTES, 3));
+    assert!(cut[0].0.iter().all(|chunk| chunk.len as u64 == size));
+}
+
+/// Each record that changes costs the chunks around it and at most one place where runs have to be joined.
+#[test]
+fn changed_records_cost_what_is_around_them() {
+    let rules = Rules::new(Chunker::default());
+    let mut before = vec![0; 16 << 20];
+    Rng::new(2).fill(&mut before);
+    let guide = rules.chunks(&before, &whole(&before));
+    let known = |chunk: &Expected| guide.iter().any(|before| before.id == chunk.id);
+    for changes in [1, 4, 16] {
+        let mut file = before.clone();
+        let mut rng = Rng::new(changes);
+        for _ in 0..changes {
+            let record = rng.below(file.len() as u64 / 256) as usize * 256;
+            rng.fill(&mut file[record..record + 256]);
+        }
+        let read = check_exact(&rules, &file, &whole(&file), &guide, &setup_of(RUN_BYTES, 3));
+        let most = file.len() as u64 + (runs(file.len()) + changes) * AHEAD_BYTES;
+        assert!(read <= most, "{read} bytes were read of {}", file.len());
+        let chunks = rules.chunks(&file, &whole(&file));
+        let new = chunks.iter().filter(|chunk| !known(chunk)).count() as u64;
+        assert!((1..=3 * changes).contains(&new), "{new} chunks are new");
     }
 }
