@@ -3,12 +3,14 @@
 //! Each case follows from its number alone. `RESTANTE_CUTTING_CASES` says how many there are of each sort
 //! (25,000 unless told otherwise); a case that fails is repeated alone by `RESTANTE_CUTTING_CASE`.
 
+use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 
-use restante_format::cutting::Expected;
+use restante_format::cutting::{Expected, Source};
 use restante_format::id::{Id, Kind};
 use restante_format::wire::Chunker;
 use restante_tests::cutting::{
@@ -334,6 +336,87 @@ fn a_parent_of_another_rule_costs_cuts_but_no_bytes() {
             assert_eq!(Id::of(Kind::Chunk, bytes), chunk.id);
         }
     });
+}
+
+/// A run reads some hundred kilobytes at a time: chunks that end where a reading does.
+#[test]
+fn small_chunks_in_files_of_several_readings() {
+    cases("several readings", 250, |rng| {
+        let rules = small_rules(rng);
+        let len = (512 << 10) + below_a_power(rng, 20);
+        let file = data(rng, rules.chunker(), len);
+        let mut before = file.clone();
+        for _ in 0..rng.below(3) {
+            let edit = Edit {
+                kind: rng.below(10) as u8,
+                at: rng.next_u64(),
+                len: below_a_power(rng, 13),
+                seed: rng.next_u64(),
+            };
+            edit.apply(&mut before, 2 << 20);
+        }
+        let guide = rules.chunks(&before, &whole(&before));
+        let run_bytes = len >> rng.below(4);
+        let setup = setup(rng, run_bytes, len);
+        check_exact(&rules, &file, &whole(&file), &guide, &setup);
+    });
+}
+
+/// Zeros, and how much of them was asked for at first.
+struct FirstReading(AtomicU64);
+
+impl Source for FirstReading {
+    fn read_at(&self, buffer: &mut [u8], _: u64) -> io::Result<usize> {
+        let _ = self.0.compare_exchange(0, buffer.len() as u64, Relaxed, Relaxed);
+        buffer.fill(0);
+        Ok(buffer.len())
+    }
+}
+
+/// The bytes that decide on a chunk of the parent may not have been read yet.
+#[test]
+fn a_chunk_that_ends_with_a_reading_is_confirmed_by_what_follows() {
+    let rules = Rules::new(Chunker {
+        min_bytes: 64,
+        avg_bytes: 96,
+        max_bytes: 512,
+        mask_s: 15 << 20,
+        mask_l: 15 << 20,
+        gear_seed: [0; 32],
+    });
+    let serially = Setup {
+        run_bytes: None,
+        ..setup_of(0, 1)
+    };
+    // A thread's first run has a buffer that no run before it made larger.
+    let on_a_fresh_thread = |work: &(dyn Fn() + Sync)| {
+        std::thread::scope(|scope| scope.spawn(work).join()).expect("a check that holds");
+    };
+    let first = Arc::new(FirstReading(AtomicU64::new(0)));
+    on_a_fresh_thread(&|| {
+        cut_regions(&rules, &first, &whole(&[0; 4 << 20]), &[], &serially);
+    });
+    let reading = first.0.load(Relaxed);
+    let mut file = vec![0; reading as usize + 50_000];
+    Rng::new(9).fill(&mut file);
+    let guide = rules.chunks(&file, &whole(&file));
+    let starts: Vec<u64> = guide.iter().map(|chunk| chunk.offset).collect();
+    let ends_with_a_reading = |start: &&u64| starts.binary_search(&(**start + reading)).is_ok();
+    let mut count = 0;
+    for start in starts.iter().filter(ends_with_a_reading) {
+        for more in 0..3 {
+            let mut after = file.clone();
+            after.truncate((start + reading) as usize + more);
+            after.extend([!file[after.len()]; 1000]);
+            let region = *start..after.len() as u64;
+            let regions = std::slice::from_ref(&region);
+            on_a_fresh_thread(&|| {
+                check_exact(&rules, &after, regions, &guide, &serially);
+            });
+            count += 1;
+        }
+    }
+    assert!(count > 3, "{count}");
 }
 
 fn setup_of(run_bytes: u64, threads: usize) -> Setup {
