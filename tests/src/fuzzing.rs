@@ -4,11 +4,13 @@
 //! Each function takes whatever bytes there are, and panics where a promise of the format or of the library is broken.
 
 mod archive;
+mod cutting;
 mod fixup;
 mod reference;
 mod seeds;
 
 pub use archive::archive;
+pub use cutting::cutting;
 pub use fixup::fix_segment;
 pub use seeds::seeds;
 
@@ -27,16 +29,18 @@ use restante_format::wire::{
 };
 
 use self::reference::Reference;
+use crate::cutting::Rules;
 use crate::vectors::Rule;
 
 /// A fuzz target: what it does with an input.
 pub type Target = fn(&[u8]);
 
 /// All targets, with their names in `fuzz/`.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("archive", archive),
     ("chunker", chunker),
     ("config", config),
+    ("cutting", cutting),
     ("object", object),
     ("segment", segment),
 ];
@@ -234,10 +238,8 @@ fn encoded_again(kind: Kind, plain: &[u8]) -> Vec<u8> {
     again.expect("it was decoded a moment ago")
 }
 
-/// Parameters and bytes to cut, by the library, by the crate that defines the rule, and by the rule as the specification
-/// words it. Every chunk is asked for again in a region that goes on differently.
-pub fn chunker(data: &[u8]) {
-    let mut input = Input(data);
+/// Parameters of the cut rule, and flags of which the lowest two say how its masks are read.
+fn any_chunker(input: &mut Input<'_>) -> (u8, Chunker) {
     let flags = input.u8();
     let mut gear_seed = [0; 32];
     gear_seed[..4].copy_from_slice(&input.array::<4>());
@@ -261,13 +263,23 @@ pub fn chunker(data: &[u8]) {
         gear_seed,
     };
     assert_eq!(chunker.validate(), Ok(()));
+    (flags, chunker)
+}
+
+/// Parameters and bytes to cut, by the library, by the crate that defines the rule, and by the rule as the specification
+/// words it. Every chunk is asked for again in a region that goes on differently.
+pub fn chunker(data: &[u8]) {
+    let mut input = Input(data);
+    let (flags, chunker) = any_chunker(&mut input);
+    let max_bytes = chunker.max_bytes;
     let region = input.0.repeat(1 + usize::from(flags >> 2));
     let region = &region[..region.len().min(1 << 16)];
     let (cutter, rule) = (Cutter::new(&chunker), Rule::new(&chunker));
+    let rules = Rules::new(chunker);
     let mut rest = region;
     for (number, chunk) in cutter.chunks(region).enumerate() {
         assert_eq!(chunk.len(), rule.cut(rest));
-        assert_eq!(chunk.len(), cut_by_the_crate(&chunker, rule.gear(), rest));
+        assert_eq!(chunk.len(), rules.cut_by_the_crate(rest));
         assert!(cutter.confirms(rest, chunk.len()));
         if number < LOOKED_AT {
             // Behind it comes another part of the region, or what came before but not so far.
@@ -284,20 +296,4 @@ pub fn chunker(data: &[u8]) {
         rest = &rest[chunk.len()..];
     }
     assert!(rest.is_empty());
-}
-
-fn cut_by_the_crate(chunker: &Chunker, gear: &[u64; 256], region: &[u8]) -> usize {
-    let (_, length) = fastcdc::v2020::cut_gear(
-        region,
-        chunker.min_bytes as usize,
-        chunker.avg_bytes as usize,
-        chunker.max_bytes as usize,
-        chunker.mask_s,
-        chunker.mask_l,
-        chunker.mask_s << 1,
-        chunker.mask_l << 1,
-        gear,
-        &gear.map(|g| g << 1),
-    );
-    length
 }

@@ -8,9 +8,10 @@
 //! - [`archives`] makes, fills, reads and restores archives, [`forge`] and [`laid`] make such as no writer would make,
 //!   [`tearing`] is a store that dies in the middle of a write, [`damaged`] judges what damage costs, and [`counting`] holds
 //!   bounds of memory and time.
+//! - [`cutting`] holds cutting by all cores against a serial scan, and [`fuzzing`] is what the fuzz targets do.
 //!
-//! All but the first need Linux; that is plain `std`. The program `workload` offers the first three on the command
-//! line.
+//! [`workload`], [`cutting`] and [`fuzzing`] need no Linux, unlike the others. The program `workload` offers
+//! the first three on the command line.
 //!
 //! ```
 //! # fn main() -> std::io::Result<()> {
@@ -34,6 +35,7 @@ pub mod archives;
 pub mod compare;
 #[cfg(target_os = "linux")]
 pub mod counting;
+pub mod cutting;
 #[cfg(target_os = "linux")]
 pub mod damaged;
 #[cfg(target_os = "linux")]

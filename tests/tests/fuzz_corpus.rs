@@ -43,6 +43,11 @@ fn config() {
 }
 
 #[test]
+fn cutting() {
+    replay("cutting");
+}
+
+#[test]
 fn object() {
     replay("object");
 }

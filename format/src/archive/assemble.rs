@@ -459,7 +459,7 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         };
         self.examiner
             .runner
-            .run(&mut read_at, 0, u64::MAX, &expected, take)
+            .run(&mut read_at, 0..u64::MAX, u64::MAX, &expected, take)
             .map_err(|failed| match failed {
                 Failed::Source(refused) => Error::Request(format!("standard input: {}", refused.reason())),
                 Failed::Sink(error) => error,

@@ -106,7 +106,7 @@ fn best_form(object: NewObject, base: &Base, frame: Vec<u8>, shared: &Shared, zs
     let cost = frame.len() + DELTA_ENTRY_BYTES;
     if object.plain.len() < OWN_BLOCK_BYTES {
         // Others in its block that replace nothing may be like it, too.
-        return match 4 * cost <= 3 * shared.cost(&object.plain, zstd_level) {
+        return match 3 * cost <= 2 * shared.cost(&object.plain, zstd_level) {
             true => Form::Delta(object, frame, delta),
             false => Form::Whole(object),
         };

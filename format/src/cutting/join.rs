@@ -50,11 +50,14 @@ pub fn cut_region<'scope, S: Source + 'scope, E: From<io::Error>>(
         Some(workers) => joint.cut_side_by_side(guide, workers)?,
         None => {
             let plan = plan(guide, region.start, region.end, u64::MAX);
-            joint.cut_serially(&plan.expected, &mut |_| Proceed::Go)?;
+            joint.cut_serially(region.end, &plan.expected, &mut |_| Proceed::Go)?;
         }
     }
     Ok(joint.at)
 }
+
+/// The most chunks of the parent's that help one run: only a list made by an enemy has more there.
+const EXPECTED: usize = 1 << 16;
 
 /// What a run is to cover.
 struct Plan {
@@ -65,6 +68,8 @@ struct Plan {
 
 /// Plans a run from `start` on over `run_bytes` or more, up to where a chunk of the parent starts, if it can be.
 fn plan(guide: &mut Guide<'_>, start: u64, region_end: u64, run_bytes: u64) -> Plan {
+    // A run of no bytes would be planned forever.
+    let run_bytes = run_bytes.max(1);
     let target = start.saturating_add(run_bytes).min(region_end);
     let mut expected = Vec::new();
     let mut end = target;
@@ -75,7 +80,7 @@ fn plan(guide: &mut Guide<'_>, start: u64, region_end: u64, run_bytes: u64) -> P
             }
             break;
         }
-        if chunk.end() > start {
+        if chunk.end() > start && expected.len() < EXPECTED {
             expected.push(*chunk);
         }
         guide.next();
@@ -84,7 +89,9 @@ fn plan(guide: &mut Guide<'_>, start: u64, region_end: u64, run_bytes: u64) -> P
     if region_end - end < run_bytes / 4 {
         end = region_end;
         while let Some(chunk) = guide.next_if(|chunk| chunk.offset < end) {
-            expected.push(chunk);
+            if expected.len() < EXPECTED {
+                expected.push(chunk);
+            }
         }
     }
     Plan { start, end, expected }
@@ -134,7 +141,8 @@ impl<'scope, S: Source + 'scope, E: From<io::Error>> Joint<'_, 'scope, S, E> {
             }
         };
         if let Proceed::Go = behind(self.at) {
-            self.cut_serially(&plan.expected, &mut behind)?;
+            // A chunk or two, mostly: nothing is read ahead.
+            self.cut_serially(self.at, &plan.expected, &mut behind)?;
         }
         // They differ only where the bytes ended meanwhile.
         if ahead.front().is_some_and(|chunk| chunk.start != self.at) {
@@ -147,17 +155,19 @@ impl<'scope, S: Source + 'scope, E: From<io::Error>> Joint<'_, 'scope, S, E> {
         Ok(())
     }
 
-    /// Cuts from the true cut on until `proceed`, which is told where the next one is, says so.
+    /// Cuts from the true cut on until `proceed`, which is told where the next one is, says so. Up to `ahead_end` it is read
+    /// ahead.
     fn cut_serially(
         &mut self,
+        ahead_end: u64,
         expected: &[Expected],
         proceed: &mut dyn FnMut(u64) -> Proceed,
     ) -> Result<(), E> {
         let mut read_at = |buffer: &mut [u8], offset| self.source.read_at(buffer, offset);
-        let (start, take) = (self.at, &mut self.take);
+        let (span, take) = (self.at..ahead_end, &mut self.take);
         let at = &mut self.at;
         self.runner
-            .run(&mut read_at, start, self.region_end, expected, &mut |chunk| {
+            .run(&mut read_at, span, self.region_end, expected, &mut |chunk| {
                 *at = chunk.end();
                 take(chunk)?;
                 Ok::<_, E>(proceed(*at))
@@ -170,7 +180,7 @@ fn run_ahead(runner: Runner<'_>, source: &dyn Source, plan: Plan, region_end: u6
     let mut read_at = |buffer: &mut [u8], offset| source.read_at(buffer, offset);
     let done = runner.run(
         &mut read_at,
-        plan.start,
+        plan.start..plan.end,
         region_end,
         &plan.expected,
         &mut |chunk| {

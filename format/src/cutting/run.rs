@@ -2,6 +2,7 @@
 //! parent had there. Two runs that share one cut agree ever after.
 
 use std::io;
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -21,9 +22,9 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Where it ended.
+    /// Where it ended; a damaged list may say anything.
     pub fn end(&self) -> u64 {
-        self.offset + self.len
+        self.offset.saturating_add(self.len)
     }
 }
 
@@ -66,35 +67,40 @@ pub struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    /// Cuts from `start` on, up to `region_end` or the end of the file, and hands out each chunk until `take` is
-    /// content. `expected` are the parent's chunks thereabouts, in order.
+    /// Cuts from the start of `plan` on, up to `region_end` or the end of the file, and hands out each chunk until `take` is
+    /// content. Behind the end of `plan` nothing is read but what a chunk needs. `expected` are the parent's chunks thereabouts, in order.
     ///
     /// A chunk of the parent that starts where this run stands, has the same bytes, and would be cut there again is taken
     /// without being scanned. Either way the cuts are those of a serial scan from `start`.
     pub fn run<E: From<io::Error>>(
         &self,
         read_at: &mut ReadAt<'_>,
-        start: u64,
+        plan: Range<u64>,
         region_end: u64,
         expected: &[Expected],
         take: &mut dyn FnMut(Chunk) -> Result<Proceed, E>,
     ) -> Result<(), E> {
-        let mut window = Window::new(start, region_end, self.cutter.max_bytes());
+        // The decision behind the last chunk needs two bytes more.
+        let ahead_end = plan.end.saturating_add(2);
+        let mut window = Window::new(plan.start, ahead_end, region_end, self.cutter.max_bytes());
         // How far the parent's bytes have moved: what was inserted before moves all that follows.
         let mut shift = 0_i64;
         loop {
             let at = window.position();
             let old = at.wrapping_sub_signed(shift);
             let here = expected.binary_search_by_key(&old, |chunk| chunk.offset);
+            // No chunk of this rule is longer: a damaged list must not drive an allocation.
+            let most = self.cutter.max_bytes() as u64;
+            let here = here.ok().map(|i| &expected[i]).filter(|chunk| chunk.len <= most);
             let mut tried = None;
             let mut confirmed = None;
-            if let Ok(i) = here {
-                let len = expected[i].len as usize;
+            if let Some(here) = here {
+                let len = here.len as usize;
                 let bytes = window.peek(len + 2, read_at)?;
                 if bytes.len() >= len {
                     let id = Id::of(Kind::Chunk, &bytes[..len]);
                     tried = Some((len, id));
-                    confirmed = tried.filter(|_| id == expected[i].id && self.cutter.confirms(bytes, len));
+                    confirmed = tried.filter(|_| id == here.id && self.cutter.confirms(bytes, len));
                 }
             }
             let (len, id) = match confirmed {

@@ -24,12 +24,14 @@ pub(super) struct Window {
     filled: usize,
     /// The offset in the file at which `filled` lies.
     filled_to: u64,
+    /// Up to where it is read ahead of what is asked for.
+    ahead_end: u64,
     region_end: u64,
 }
 
 impl Window {
     /// Nothing yet, from `start` on; no more than `most` bytes are usually asked for at once.
-    pub(super) fn new(start: u64, region_end: u64, most: usize) -> Self {
+    pub(super) fn new(start: u64, ahead_end: u64, region_end: u64, most: usize) -> Self {
         let mut buffer = BUFFER.take();
         let rest = usize::try_from(region_end - start).unwrap_or(usize::MAX);
         let size = rest.min(PIECE_BYTES + most);
@@ -41,6 +43,7 @@ impl Window {
             at: 0,
             filled: 0,
             filled_to: start,
+            ahead_end,
             region_end,
         }
     }
@@ -69,7 +72,9 @@ impl Window {
                 self.buffer.resize(len, 0);
             }
             let rest = usize::try_from(self.region_end - self.filled_to).unwrap_or(usize::MAX);
-            let room = rest.min(self.buffer.len() - self.filled);
+            let ahead = usize::try_from(self.ahead_end.saturating_sub(self.filled_to)).unwrap_or(usize::MAX);
+            let room = (self.buffer.len() - self.filled).min(ahead.max(len - self.filled));
+            let room = rest.min(room);
             let n = read_at(&mut self.buffer[self.filled..][..room], self.filled_to)?;
             self.filled += n;
             self.filled_to += n as u64;

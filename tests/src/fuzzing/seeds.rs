@@ -55,6 +55,9 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     for (name, bytes) in chunkers() {
         add("chunker", name, bytes);
     }
+    for (name, bytes) in cuttings() {
+        add("cutting", name, bytes);
+    }
     seeds
 }
 
@@ -317,6 +320,28 @@ fn chunkers() -> Vec<(String, Vec<u8>)> {
             (format!("seed-{n}"), seed)
         })
         .collect()
+}
+
+/// Files whose parents differ by one edit of each kind, cut by runs of some hundred bytes.
+fn cuttings() -> Vec<(String, Vec<u8>)> {
+    let sorts: [(&str, Vec<u8>); 3] = [
+        ("hashes", blake3::hash(b"cutting seeds").as_bytes().repeat(8)),
+        ("zeros", vec![0; 150]),
+        (
+            "text",
+            b"To: everyone\r\nSubject: the connectors\r\n\r\n".repeat(4),
+        ),
+    ];
+    let seed = |n: u8| {
+        let (name, bytes) = &sorts[usize::from(n) % sorts.len()];
+        let head = [(20 + n) << 2, n, 0, 0, 0, n, 8 * n, 50 + n, 0];
+        let masks = [[3, 7, 3, 7], [0; 4], [11, 12, 13, 11], [0; 4]].concat();
+        let how = [n ^ 0xc7, 40 * (n % 6), n % 6, n, 77, 0, 200 + n, 1];
+        let edits = [2, n, 99, n, 30, n, 1, 0, n + 3, 5, 1, 100, 0, 2, 0];
+        let seed = [&head[..], &masks, &how, &edits, bytes].concat();
+        (format!("{name}-{n}"), seed)
+    };
+    (0..12).map(seed).collect()
 }
 
 #[cfg(test)]
