@@ -2,50 +2,95 @@
 
 use std::cell::RefCell;
 
-use zstd::zstd_safe::{self, CCtx, CParameter, DCtx, SafeResult, Strategy, get_error_name};
+use zstd::zstd_safe::{self, CCtx, CParameter, DCtx, ResetDirective, SafeResult, Strategy, get_error_name};
 
 use crate::error::Flaw;
 
 /// zstd's own largest window for decoders that were not told to expect more.
 const MOST_WINDOW_LOG: u32 = 27;
+/// The most memory that a thread keeps for the next pairs, in bytes.
+const KEPT_BYTES: usize = 4 << 20;
 /// How zstd's own dictionaries begin. Bytes that begin so are a base like any others.
 const DICTIONARY_MAGIC: [u8; 4] = 0xec30_a437_u32.to_le_bytes();
 
-/// A base and what is to be made from it, one behind the other: where they lie in memory must not matter to the
-/// frame, and zstd tells prefixes that lie before the input from others.
-pub struct Pair {
-    both: Vec<u8>,
-    base_len: usize,
+thread_local! {
+    // Fresh memory for the next pairs would cost as much as encoding them.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static DECODER: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
 }
 
-impl Pair {
-    /// What is to be encoded.
-    pub fn new(base: &[u8], plain: &[u8]) -> Self {
+/// Bases, each with what is to be made from it right behind it: where they lie in memory must not matter to the
+/// frame, and zstd tells prefixes that lie before the input from others.
+pub struct Pairs {
+    bytes: Vec<u8>,
+    /// Where each base ends, and what is to be made from it.
+    ends: Vec<(usize, usize)>,
+}
+
+impl Pairs {
+    /// No pairs yet.
+    pub fn new() -> Self {
+        let mut bytes = BUFFER.take();
+        bytes.clear();
         Self {
-            both: [base, plain].concat(),
-            base_len: base.len(),
+            bytes,
+            ends: Vec::new(),
+        }
+    }
+
+    /// Adds a pair; returns its number.
+    pub fn push(&mut self, base: &[u8], plain: &[u8]) -> usize {
+        self.bytes.extend_from_slice(base);
+        let base_end = self.bytes.len();
+        self.bytes.extend_from_slice(plain);
+        self.ends.push((base_end, self.bytes.len()));
+        self.ends.len() - 1
+    }
+
+    fn get(&self, number: usize) -> (&[u8], &[u8]) {
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before].1);
+        let (base_end, end) = self.ends[number];
+        (&self.bytes[start..base_end], &self.bytes[base_end..end])
+    }
+}
+
+impl Default for Pairs {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Pairs {
+    fn drop(&mut self) {
+        if self.bytes.capacity() <= KEPT_BYTES {
+            BUFFER.set(std::mem::take(&mut self.bytes));
         }
     }
 }
 
-/// Makes deltas. The tables that it searches with serve for one after the other.
+/// Makes deltas of pairs. The tables that it searches with serve for one after the other.
 pub struct Encoder<'a> {
+    pairs: &'a Pairs,
     context: CCtx<'a>,
+    frame: Vec<u8>,
 }
 
 impl<'a> Encoder<'a> {
-    /// An encoder for pairs that outlive it; `None` if there is no memory.
-    pub fn new() -> Option<Self> {
-        let context = CCtx::try_create()?;
-        Some(Self { context })
+    /// An encoder; `None` if there is no memory.
+    pub fn new(pairs: &'a Pairs) -> Option<Self> {
+        Some(Self {
+            pairs,
+            context: CCtx::try_create()?,
+            frame: Vec::new(),
+        })
     }
 
     /// A frame, found by a quick search for long matches: what changed in few places needs no other.
-    pub fn encode_quickly(&mut self, pair: &'a Pair) -> Option<Vec<u8>> {
+    pub fn encode_quickly(&mut self, number: usize) -> Option<Vec<u8>> {
         // Of a prefix zstd looks at no more than eight bytes for each place in its tables.
-        let log = window_log(pair) - 2;
+        let log = self.window_log(number) - 2;
         self.encode(
-            pair,
+            number,
             &[
                 CParameter::CompressionLevel(1),
                 CParameter::Strategy(Strategy::ZSTD_fast),
@@ -57,36 +102,32 @@ impl<'a> Encoder<'a> {
     }
 
     /// A frame, found by the search of a zstd level.
-    pub fn encode_at(&mut self, pair: &'a Pair, level: i32) -> Option<Vec<u8>> {
-        self.encode(pair, &[CParameter::CompressionLevel(level)])
+    pub fn encode_at(&mut self, number: usize, level: i32) -> Option<Vec<u8>> {
+        self.encode(number, &[CParameter::CompressionLevel(level)])
     }
 
-    fn encode(&mut self, pair: &'a Pair, parameters: &[CParameter]) -> Option<Vec<u8>> {
-        let (base, plain) = pair.both.split_at(pair.base_len);
-        let mut frame = Vec::with_capacity(zstd_safe::compress_bound(plain.len()));
+    fn encode(&mut self, number: usize, parameters: &[CParameter]) -> Option<Vec<u8>> {
+        let window_log = CParameter::WindowLog(self.window_log(number));
+        let (base, plain) = self.pairs.get(number);
+        self.frame.clear();
+        self.frame.reserve(zstd_safe::compress_bound(plain.len()));
         let mut run = || -> SafeResult {
-            self.context
-                .reset(zstd_safe::ResetDirective::SessionAndParameters)?;
-            for parameter in parameters {
+            self.context.reset(ResetDirective::SessionAndParameters)?;
+            for parameter in parameters.iter().chain([&window_log]) {
                 self.context.set_parameter(*parameter)?;
             }
-            self.context
-                .set_parameter(CParameter::WindowLog(window_log(pair)))?;
             self.context.ref_prefix(base)?;
-            self.context.compress2(&mut frame, plain)
+            self.context.compress2(&mut self.frame, plain)
         };
-        run().is_ok().then_some(frame)
+        run().is_ok().then(|| self.frame.as_slice().into())
     }
-}
 
-/// The logarithm of a window that holds both.
-fn window_log(pair: &Pair) -> u32 {
-    let len = pair.both.len().next_power_of_two();
-    len.ilog2().clamp(10, MOST_WINDOW_LOG)
-}
-
-thread_local! {
-    static DECODER: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
+    /// The logarithm of a window that holds both.
+    fn window_log(&self, number: usize) -> u32 {
+        let (base, plain) = self.pairs.get(number);
+        let len = (base.len() + plain.len()).next_power_of_two();
+        len.ilog2().clamp(10, MOST_WINDOW_LOG)
+    }
 }
 
 /// The `plain_len` bytes that `frame` makes from `base`. The caller has compared `plain_len` with the limits.
@@ -129,16 +170,18 @@ mod tests {
     }
 
     fn encode(base: &[u8], plain: &[u8]) -> Vec<u8> {
-        let pair = Pair::new(base, plain);
-        let mut encoder = Encoder::new().expect("memory");
-        let quick = encoder.encode_quickly(&pair).expect("a frame");
-        let frame = encoder.encode_at(&pair, 3).expect("a frame");
+        let mut pairs = Pairs::new();
+        pairs.push(plain, base);
+        let pair = pairs.push(base, plain);
+        let mut encoder = Encoder::new(&pairs).expect("memory");
+        let quick = encoder.encode_quickly(pair).expect("a frame");
+        let frame = encoder.encode_at(pair, 3).expect("a frame");
         assert_eq!(
             decode(&quick, base, plain.len()),
             decode(&frame, base, plain.len())
         );
         assert_eq!(
-            encoder.encode_quickly(&pair),
+            encoder.encode_quickly(pair),
             Some(quick),
             "what came before must not matter"
         );

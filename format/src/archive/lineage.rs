@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use crate::compress::compress;
-use crate::delta::{Encoder, Pair};
+use crate::delta::{Encoder, Pairs};
 use crate::id::{Id, Kind};
 use crate::index::{Index, Location};
 use crate::limits::CHAIN;
@@ -42,17 +42,17 @@ const THOROUGH_LEVELS: [i32; 2] = [9, 5];
 
 /// Finds the forms in which objects take the least room, as far as that can be told before their blocks are compressed.
 pub(super) fn forms_of(reader: &ObjectReader, objects: Vec<NewObject>, zstd_level: i32) -> Vec<Form> {
-    let bases: Vec<Option<Base>> = objects.iter().map(|object| Base::of(reader, object)).collect();
-    // One for all: its tables are larger than most objects.
-    let mut encoder = Encoder::new();
-    let frames: Vec<Option<Vec<u8>>> = objects
+    let mut pairs = Pairs::new();
+    let bases: Vec<Option<Base>> = objects
         .iter()
-        .zip(&bases)
-        .map(|(object, base)| {
-            base.as_ref()?
-                .encode(encoder.as_mut()?, object.plain.len(), zstd_level)
-        })
+        .map(|object| Base::of(reader, object, &mut pairs))
         .collect();
+    let mut encoder = Encoder::new(&pairs);
+    let mut frame = |(object, base): (&NewObject, &Option<Base>)| {
+        let encoder = encoder.as_mut()?;
+        base.as_ref()?.encode(encoder, object.plain.len(), zstd_level)
+    };
+    let frames: Vec<Option<Vec<u8>>> = objects.iter().zip(&bases).map(&mut frame).collect();
     let shared = Shared::of(&objects, zstd_level);
     let mut forms = Vec::with_capacity(objects.len());
     for ((object, base), frame) in objects.into_iter().zip(&bases).zip(frames) {
@@ -129,11 +129,12 @@ struct Base {
     generation: u16,
     /// What the last version that is stored whole takes.
     whole_cost: usize,
-    pair: Pair,
+    /// Its pair.
+    pair: usize,
 }
 
 impl Base {
-    fn of(reader: &ObjectReader, object: &NewObject) -> Option<Self> {
+    fn of(reader: &ObjectReader, object: &NewObject, pairs: &mut Pairs) -> Option<Self> {
         let Chosen {
             base,
             root,
@@ -144,19 +145,19 @@ impl Base {
             id: base.object.id,
             generation,
             whole_cost: stored_share(&root),
-            pair: Pair::new(&bytes, &object.plain),
+            pair: pairs.push(&bytes, &object.plain),
         })
     }
 
-    fn encode<'b>(&'b self, encoder: &mut Encoder<'b>, len: usize, zstd_level: i32) -> Option<Vec<u8>> {
-        let quick = encoder.encode_quickly(&self.pair)?;
+    fn encode(&self, encoder: &mut Encoder<'_>, len: usize, zstd_level: i32) -> Option<Vec<u8>> {
+        let quick = encoder.encode_quickly(self.pair)?;
         // Nothing in common, or nearly everything.
         if quick.len() >= len || quick.len() <= len / QUICK_PART {
             return Some(quick);
         }
         let [small, other] = THOROUGH_LEVELS;
         let least = if len < OWN_BLOCK_BYTES { small } else { other };
-        let thorough = encoder.encode_at(&self.pair, zstd_level.max(least))?;
+        let thorough = encoder.encode_at(self.pair, zstd_level.max(least))?;
         Some(if thorough.len() < quick.len() {
             thorough
         } else {

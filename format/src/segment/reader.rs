@@ -152,6 +152,10 @@ impl ObjectReader {
     /// The plain bytes of the location's block, not checked yet but for their length.
     fn decoded(&self, location: &Location<'_>) -> Result<Bytes> {
         let block = location.block;
+        // A chunk that has its block for itself is hardly ever asked for again.
+        if location.object.kind == Kind::Chunk && location.object.len == block.plain_len {
+            return self.decode_block(location);
+        }
         let slot = self
             .cache
             .block((location.segment.name, block.offset), block.plain_len as usize);
@@ -159,9 +163,14 @@ impl ObjectReader {
         if let Some(bytes) = &*slot {
             return Ok(bytes.clone());
         }
+        Ok(slot.insert(self.decode_block(location)?).clone())
+    }
+
+    fn decode_block(&self, location: &Location<'_>) -> Result<Bytes> {
+        let block = location.block;
         let stored = self.stored(location, block.offset..block.offset + u64::from(block.stored_len))?;
-        let plain = decompress(&stored, block.plain_len as usize).map_err(|flaw| damaged(location, flaw))?;
-        Ok(slot.insert(Bytes::from(plain)).clone())
+        let plain = decompress(&stored, block.plain_len as usize);
+        Ok(plain.map_err(|flaw| damaged(location, flaw))?.into())
     }
 
     fn stored(&self, location: &Location<'_>, range: Range<u64>) -> Result<Bytes> {
