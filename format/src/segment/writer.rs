@@ -151,8 +151,11 @@ pub struct SegmentWriter {
 impl SegmentWriter {
     /// An empty segment of an archive.
     pub fn new(archive: ArchiveId) -> Self {
+        // Grown by doubling, a full segment would take twice its room.
+        let mut bytes = Vec::with_capacity(SEGMENT_BYTES + 2 * BLOCK_BYTES);
+        bytes.extend_from_slice(&Header { archive }.encode());
         Self {
-            bytes: Header { archive }.encode(),
+            bytes,
             directory: Directory::default(),
             deltas: Vec::new(),
         }
