@@ -2,6 +2,7 @@
 //!
 //! A measurement takes a [`Bench`] and returns [`Findings`]: rows of the one table, and what else there is to show.
 
+pub mod cut;
 pub mod digest;
 pub mod discard;
 mod findings;
@@ -137,6 +138,11 @@ pub fn work(words: &[OsString]) -> Result<(), String> {
             }
             Ok(())
         }
+        (Some("cut"), None) => match cut::cut(input) {
+            Ok(0) => Err(format!("of {} nothing was read", input.display())),
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        },
         (Some("digest"), Some(mode)) => {
             let mode = digest::Mode::named(mode).ok_or_else(|| format!("no mode {mode:?}"))?;
             let digests = digest::digest(input, mode);

@@ -24,9 +24,12 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
     bench.snapshot(&mut station, &first)?;
 
     let pinned = pinned(bench, &file)?;
-    let (mut cold, mut again) = ([vec![], vec![]], [vec![], vec![]]);
+    let (mut cut, mut cold, mut again) = ([vec![], vec![]], [vec![], vec![]], [vec![], vec![]]);
     let mut one_core = Vec::new();
     for run in 1..=bench.options.runs {
+        for (place, threads) in THREADS.into_iter().enumerate() {
+            cut[place].push(bench.cost(&bench.work(["cut"], &file, threads)?)?);
+        }
         for (place, threads) in THREADS.into_iter().enumerate() {
             cold[place].push(bench.cost(&bench.work(["cold"], &file, threads)?)?);
         }
@@ -40,13 +43,15 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
     }
 
     let mib = bench.options.file_bytes >> 20;
-    let row = |what: &str, [one, two]: &[Vec<Cost>; 2]| {
+    let row = |what: &str, [one, two]: &[Vec<Cost>; 2], required| {
         let what = format!("{what}, {mib} MiB of random bytes: 1 thread");
-        Row::new(what, Amount::time(one), "2 threads", Amount::time(two), REQUIRED)
+        Row::new(what, Amount::time(one), "2 threads", Amount::time(two), required)
     };
+    // A snapshot's own thread lays blocks into segments beside the one that cuts: with one thread for cutting, two are at work.
     let mut rows = vec![
-        row("first snapshot, nothing written", &cold),
-        row("touched and taken again", &again),
+        row("cut and hashed, no parent", &cut, REQUIRED),
+        row("first snapshot, nothing written", &cold, Required::Nothing),
+        row("touched and taken again", &again, REQUIRED),
     ];
     if !one_core.is_empty() {
         rows.push(Row::new(
