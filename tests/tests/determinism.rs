@@ -7,11 +7,11 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use restante_format::archive::VerifyLevel;
-use restante_format::id::Id;
+use restante_format::id::{Id, Kind};
 use restante_format::store::Name;
 use restante_format::wire::Config;
 use restante_tests::archives::{
-    Place, assert_same, config, fine_config, in_memory, open, restored, take, verify,
+    Place, assert_same, config, fine_config, in_memory, objects_of, open, restored, take, verify,
 };
 use restante_tests::prng::Rng;
 use restante_tests::workload::Workload;
@@ -126,4 +126,36 @@ fn a_pool_of_one_thread_can_do_everything() {
         restored(&archive, taken.id)
     });
     assert_same(source.path(), &copy.join("root"));
+}
+
+#[test]
+fn deltas_do_not_depend_on_the_number_of_threads() {
+    let workload = Workload {
+        tables_bytes: 12 << 20,
+        ..Workload::small()
+    };
+    // Two states of one server, in folders of their own.
+    let (before, after) = (Place::new(), Place::new());
+    for place in [&before, &after] {
+        workload.create(place.path()).expect("create");
+    }
+    workload.step(after.path(), 1).expect("step");
+    std::thread::sleep(Duration::from_millis(30));
+    let run = |threads| {
+        let paths = [before.path().to_owned(), after.path().to_owned()];
+        on_threads(threads, move || {
+            let (store, mut archive) = in_memory(config());
+            for (secs, path) in (1..).zip(paths) {
+                take(&mut archive, &path, secs);
+            }
+            let deltas = objects_of(&archive, &Kind::ALL).filter(|at| at.delta.is_some());
+            (deltas.count(), store.files())
+        })
+    };
+    let (deltas, files) = run(1);
+    assert!(deltas > 200, "{deltas} deltas");
+    for threads in [2, 3, 16] {
+        let (_, found) = run(threads);
+        assert!(found == files, "{threads} threads");
+    }
 }
