@@ -145,13 +145,17 @@ impl<'a> Examiner<'a> {
     }
 
     fn examine_one(&self, folder: &Folder, candidate: Candidate) -> Examined {
-        let Candidate { name, previous } = candidate;
+        let Candidate {
+            name,
+            previous,
+            moved,
+        } = candidate;
         let stat = match folder.stat_child(&name) {
             Ok(stat) => stat,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Examined::Vanished,
             Err(error) => return Examined::Unreadable(name, Refused::at("stat", &error).reason),
         };
-        let mut before = None;
+        let mut before = moved;
         if let Some(entry) = previous {
             if is_unchanged(&entry, &stat) && self.is_there(&entry) {
                 return Examined::Done(entry, None);
@@ -344,7 +348,8 @@ pub(super) enum Event {
     Piece(Piece),
 }
 
-fn has_stat(meta: &Meta, stat: &Stat) -> bool {
+/// Whether what is described so has this stat.
+pub(super) fn has_stat(meta: &Meta, stat: &Stat) -> bool {
     meta.mtime == stat.mtime
         && meta.ctime == stat.ctime
         && meta.device == stat.device

@@ -11,6 +11,7 @@ mod read_file;
 mod restore;
 mod snapshot;
 mod stats;
+mod vanished;
 mod verify;
 mod walk;
 mod writer;

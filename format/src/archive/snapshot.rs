@@ -1,6 +1,7 @@
 //! Taking a snapshot: what is asked for, and how it becomes a snapshot object. `assemble` does
 //! the work in between.
 
+use std::cell::RefCell;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -99,6 +100,7 @@ impl Archive {
                     source: &source,
                     examiner,
                     steps: sender,
+                    vanished: RefCell::default(),
                 };
                 let previous = assembly.previous_root();
                 threads.spawn(move || walker.walk(previous));

@@ -1,12 +1,14 @@
 //! The walk over the source beside the walk over the parent's trees, in the order of names.
 
+use std::cell::RefCell;
 use std::io;
 use std::iter::Peekable;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use super::examine::Examiner;
+use super::examine::{Before, Examiner, has_stat};
 use super::snapshot::{Root, Source};
+use super::vanished::Vanished;
 use crate::content::TreeReader;
 use crate::id::Id;
 use crate::limits::DEPTH;
@@ -21,6 +23,8 @@ const BATCH: usize = 256;
 pub(super) struct Candidate {
     pub(super) name: Vec<u8>,
     pub(super) previous: Option<Entry>,
+    /// A file of this name that is gone from elsewhere.
+    pub(super) moved: Before,
 }
 
 /// What the walk meets, in the order of the snapshot's trees.
@@ -56,6 +60,7 @@ pub(super) struct Walker<'a> {
     pub(super) source: &'a Source,
     pub(super) examiner: &'a Examiner<'a>,
     pub(super) steps: SyncSender<Step>,
+    pub(super) vanished: RefCell<Vanished>,
 }
 
 /// A directory on the way from the root to where the walk is.
@@ -146,7 +151,11 @@ impl<'a> Walker<'a> {
                 };
                 match Folder::open(parent) {
                     Ok(folder) if file == name => {
-                        let candidate = Candidate { name: file, previous };
+                        let candidate = Candidate {
+                            name: file,
+                            previous,
+                            moved: None,
+                        };
                         self.send(Step::Entries(Arc::new(folder), vec![candidate]))
                     }
                     Ok(_) => failed("take a file under another name", &error),
@@ -175,7 +184,7 @@ impl<'a> Walker<'a> {
                 self.send(Step::Leave)?;
                 continue;
             };
-            let Candidate { name, previous } = directory;
+            let Candidate { name, previous, .. } = directory;
             // The names of the root's place are levels too.
             if levels.len() + root.place.len() >= DEPTH {
                 self.send(Step::Unreadable(
@@ -244,6 +253,10 @@ impl<'a> Walker<'a> {
         // What is removed and made again while it is listed may be listed twice.
         names.dedup_by(|later, earlier| later.name == earlier.name);
         let previous_tree = previous.as_ref().and_then(Entry::tree);
+        let before = previous.as_ref().filter(|entry| !has_stat(&entry.meta, &stat));
+        if let (Some(_), Some(tree)) = (before, previous_tree) {
+            self.vanished.borrow_mut().note(self.reader, tree, &names);
+        }
         let only_if_not_empty = !is_root && root.filter.is_selective() && !root.filter.includes(path);
         let meta = match self.examiner.dir_meta(&folder, &stat, previous.as_ref()) {
             Ok(meta) => meta,
@@ -300,9 +313,15 @@ impl<'a> Walker<'a> {
             if !is_dir && !filter.includes(path) {
                 continue;
             }
+            let previous = level.previous.take(&name);
+            let moved = match (&previous, is_dir) {
+                (None, false) => self.vanished.borrow_mut().take(&name),
+                _ => None,
+            };
             let candidate = Candidate {
-                previous: level.previous.take(&name),
                 name,
+                previous,
+                moved,
             };
             match is_dir {
                 true => directory = Some(candidate),

@@ -22,6 +22,10 @@ const TRIED_BYTES: usize = 512 << 10;
 /// How many such tasks may be under way. When a result is waited for decides where its objects go, so this must not depend on the
 /// number of threads.
 const TRIED_TASKS: usize = 16;
+/// How many shared blocks are compressed thoroughly, and at least at which zstd level: a snapshot a minute has
+/// hardly more, and for them the time is small.
+const THOROUGH_BLOCKS: usize = 8;
+const THOROUGH_LEVEL: i32 = 12;
 /// About how many bytes of objects with blocks of their own one task compresses.
 const OWN_BYTES: usize = 512 << 10;
 
@@ -38,6 +42,7 @@ pub(super) struct Writer<'a, 'scope> {
     /// What will have blocks of their own, gathered for the next task.
     own: Vec<NewObject>,
     own_bytes: usize,
+    shared_blocks: usize,
     chunks: PlainBlock,
     others: PlainBlock,
     deltas: PlainBlock,
@@ -71,6 +76,7 @@ impl<'a, 'scope> Writer<'a, 'scope> {
             trying: Ordered::new(tasks, TRIED_TASKS),
             own: Vec::new(),
             own_bytes: 0,
+            shared_blocks: 0,
             chunks: PlainBlock::default(),
             others: PlainBlock::default(),
             deltas: PlainBlock::default(),
@@ -188,7 +194,11 @@ impl<'a, 'scope> Writer<'a, 'scope> {
     }
 
     fn compress_shared(&mut self, block: PlainBlock) -> Result<()> {
-        let level = self.archive.config.zstd_level;
+        self.shared_blocks += 1;
+        let level = match self.shared_blocks <= THOROUGH_BLOCKS {
+            true => self.archive.config.zstd_level.max(THOROUGH_LEVEL),
+            false => self.archive.config.zstd_level,
+        };
         self.compress(move || vec![block.store(level)])
     }
 
