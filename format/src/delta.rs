@@ -47,6 +47,16 @@ impl Pairs {
         self.ends.len() - 1
     }
 
+    /// The bytes of all of them.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
     fn get(&self, number: usize) -> (&[u8], &[u8]) {
         let start = number.checked_sub(1).map_or(0, |before| self.ends[before].1);
         let (base_end, end) = self.ends[number];

@@ -2,6 +2,8 @@
 
 #![cfg(target_os = "linux")]
 
+use std::fs;
+
 use restante_format::id::{Id, Kind};
 use restante_format::store::Name;
 use restante_tests::archives::{
@@ -9,6 +11,7 @@ use restante_tests::archives::{
     restored, take,
 };
 use restante_tests::damaged::{Files, Sample, sample, store_of, true_loss, without_block_of};
+use restante_tests::prng::Rng;
 
 /// Takes another snapshot of the source; it must be whole, and so must what others have in common with it.
 fn assert_next_snapshot_is_whole(sample: &Sample, files: &Files) {
@@ -115,5 +118,48 @@ fn what_a_lost_segment_held_is_stored_again_by_the_next_snapshot() {
         let mut files = sample.files.clone();
         files.remove(name);
         assert_next_snapshot_is_whole(&sample, &files);
+    }
+}
+
+// F-081, F-095
+#[test]
+fn what_was_made_from_a_lost_segment_is_stored_again_by_the_next_snapshot() {
+    let source = Place::new();
+    for n in 0..40_u64 {
+        let mut bytes = vec![0; 3000];
+        Rng::new(n).fill(&mut bytes);
+        source.write(format!("KEY/{n}"), &bytes);
+    }
+    let (sample, [_, second]) = changed_by(source, |source| {
+        for n in 0..40 {
+            let path = source.join(format!("KEY/{n}"));
+            let mut bytes = fs::read(&path).expect("read");
+            bytes[1000..1004].copy_from_slice(b"2026");
+            fs::write(path, bytes).expect("write");
+        }
+    });
+    let archive = open(&store_of(&sample.files));
+    assert!(objects_of(&archive, &[Kind::Chunk]).any(|at| at.delta.is_some()));
+    let kept = archive.reader().index().find(&second).expect("the snapshot");
+    let kept = kept.segment.name;
+    let lost = |name: &&Name| **name != Name::Config && **name != kept;
+    for name in sample.files.keys().filter(lost) {
+        let mut files = sample.files.clone();
+        files.remove(name);
+        assert_next_snapshot_is_whole(&sample, &files);
+        // The archive has not noticed the loss: files that changed back to what it seems to have are stored, too.
+        let store = store_of(&files);
+        let mut archive = open(&store);
+        let moved = Place::new();
+        fs::create_dir(moved.join("new")).expect("make a folder");
+        for n in 0..40 {
+            fs::copy(
+                sample.source.join(format!("KEY/{n}")),
+                moved.join(format!("new/{n}")),
+            )
+            .expect("copy");
+        }
+        let taken = take(&mut archive, moved.path(), 9);
+        assert_same(moved.path(), &restored(&open(&store), taken.id).join("root"));
     }
 }

@@ -12,6 +12,9 @@ use crate::source::{Region, SourceFile, Stat};
 /// About how many bytes one run covers, and up to which size a file is cut by one.
 pub(super) const RUN_BYTES: u64 = 4 << 20;
 
+/// How many of the parent's chunks are looked at: those of a terabyte. Only an enemy's list has more.
+const GUIDED_CHUNKS: usize = 1 << 24;
+
 /// A piece of a file on the way in.
 pub(super) enum Piece {
     /// A chunk.
@@ -50,6 +53,7 @@ pub(super) fn guide<'a>(reader: &'a ObjectReader, before: Option<(u64, Content)>
             Box::new(chunks.flatten())
         }
     };
+    let chunks: Box<dyn Iterator<Item = Expected> + 'a> = Box::new(chunks.take(GUIDED_CHUNKS));
     chunks.peekable()
 }
 

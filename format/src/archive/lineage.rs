@@ -37,6 +37,10 @@ pub(super) enum Form {
 
 /// A delta of more than this part of its object is no small change: it is searched for again, thoroughly.
 const QUICK_PART: usize = 32;
+/// What is much smaller than its base costs more to make than it saves.
+const BASE_BYTES: usize = 4 << 10;
+/// The most bytes of bases and of what is made from them that one task holds.
+const PAIRS_BYTES: usize = 8 << 20;
 /// The least zstd levels of a thorough search, for small objects and others.
 const THOROUGH_LEVELS: [i32; 2] = [9, 5];
 
@@ -140,6 +144,11 @@ impl Base {
             root,
             generation,
         } = choose(reader.index(), object)?;
+        let base_len = base.plain_len() as usize;
+        let is_far = base_len / 16 > object.plain.len() + BASE_BYTES;
+        if is_far || pairs.len() + base_len + object.plain.len() > PAIRS_BYTES.max(object.plain.len() * 2) {
+            return None;
+        }
         let bytes = reader.get(object.kind, base.object.id).ok()?;
         Some(Self {
             id: base.object.id,

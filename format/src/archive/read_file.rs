@@ -29,7 +29,11 @@ pub fn read_file(
             ListReader::new(reader, id, size).try_for_each(|item| hand_out(piece(reader, item?), take))
         }
         Content::List(id) => rayon::in_place_scope(|tasks| {
-            let limit = 2 * rayon::current_num_threads();
+            // A task has others beside it.
+            let limit = match rayon::current_thread_index() {
+                Some(_) => 2,
+                None => 2 * rayon::current_num_threads(),
+            };
             let mut decoding: Ordered<'_, '_, Vec<Piece>> = Ordered::new(tasks, limit);
             let mut items = ListReader::new(reader, id, size);
             let mut failed = None;

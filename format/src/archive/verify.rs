@@ -19,7 +19,7 @@ use crate::wire::ObjectEntry;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VerifyLevel {
     /// Config, the ends of all segments, all snapshots, trees and chunk lists, and that every
-    /// chunk is there.
+    /// chunk is there, with what it is made from.
     Quick,
     /// Every byte.
     Full,

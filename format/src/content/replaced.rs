@@ -7,8 +7,10 @@ use crate::id::Id;
 use crate::limits::NODE_LEVEL;
 use crate::segment::ObjectReader;
 
-/// How many inner nodes are opened: enough for directories of millions of entries.
+/// How many inner nodes are opened, and how many nodes are known at most: enough for directories of millions of entries. Only an enemy's
+/// have more.
 const OPENED_NODES: usize = 4096;
+const KNOWN_NODES: usize = 1 << 18;
 
 /// Nodes with where their parts start, in order.
 pub(super) type Starts<K> = Vec<(K, Id)>;
@@ -70,7 +72,7 @@ impl<'a, N: Ranged> Replaced<'a, N> {
                 break;
             }
             for (key, id) in &levels[below] {
-                if opened == OPENED_NODES {
+                if opened == OPENED_NODES || children.len() >= KNOWN_NODES {
                     break;
                 }
                 opened += 1;

@@ -1,6 +1,7 @@
 //! One run over the bytes of a region: cut from wherever it starts, helped by the chunks that the
 //! parent had there. Two runs that share one cut agree ever after.
 
+use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 
@@ -85,6 +86,7 @@ impl Runner<'_> {
         let mut window = Window::new(plan.start, ahead_end, region_end, self.cutter.max_bytes());
         // How far the parent's bytes have moved: what was inserted before moves all that follows.
         let mut shift = 0_i64;
+        let mut offsets = None;
         loop {
             let at = window.position();
             let old = at.wrapping_sub_signed(shift);
@@ -116,10 +118,15 @@ impl Runner<'_> {
             if len == 0 {
                 return Ok(());
             }
-            if confirmed.is_none()
-                && let Some(found) = expected.iter().find(|chunk| chunk.id == id)
-            {
-                shift = at.wrapping_sub(found.offset) as i64;
+            if confirmed.is_none() {
+                // Of several that are equal the first.
+                let offsets = offsets.get_or_insert_with(|| {
+                    let offsets = expected.iter().rev().map(|chunk| (chunk.id, chunk.offset));
+                    offsets.collect::<HashMap<Id, u64>>()
+                });
+                if let Some(offset) = offsets.get(&id) {
+                    shift = at.wrapping_sub(*offset) as i64;
+                }
             }
             let new = (!(self.has)(id)).then(|| NewChunk {
                 bytes: Bytes::copy_from_slice(&window.bytes()[..len]),

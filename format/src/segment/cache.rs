@@ -49,6 +49,9 @@ impl Cache {
     }
 }
 
+/// From how many on a quarter is forgotten at once.
+const MANY: usize = 64;
+
 /// The most recently used, up to a number of bytes.
 #[derive(Debug)]
 struct Recent<K> {
@@ -91,16 +94,8 @@ impl<K: Copy + Eq + Hash> Recent<K> {
         if let Some(slot) = state.get(&key) {
             return slot;
         }
-        while state.bytes + len > self.budget_bytes {
-            let oldest = state
-                .slots
-                .iter()
-                .min_by_key(|(_, used)| used.at)
-                .map(|(key, _)| *key);
-            let Some(used) = oldest.and_then(|key| state.slots.remove(&key)) else {
-                break;
-            };
-            state.bytes -= used.len;
+        if state.bytes + len > self.budget_bytes {
+            state.evict(self.budget_bytes.saturating_sub(len));
         }
         let (slot, at) = (Slot::default(), state.clock);
         state.bytes += len;
@@ -115,6 +110,22 @@ impl<K: Copy + Eq + Hash> Recent<K> {
 }
 
 impl<K: Copy + Eq + Hash> State<K> {
+    /// Forgets the oldest until no more than `most` bytes are left, and where there are many a quarter of them at
+    /// once: looking for the oldest means looking at all.
+    fn evict(&mut self, most: usize) {
+        let mut ages: Vec<(u64, K)> = self.slots.iter().map(|(key, used)| (used.at, *key)).collect();
+        ages.sort_unstable_by_key(|(at, _)| *at);
+        let together = ages.len() / 4;
+        for (n, (_, key)) in ages.iter().enumerate() {
+            if self.bytes <= most && (n >= together || ages.len() < MANY) {
+                break;
+            }
+            if let Some(used) = self.slots.remove(key) {
+                self.bytes -= used.len;
+            }
+        }
+    }
+
     fn get(&mut self, key: &K) -> Option<Slot> {
         self.clock += 1;
         let used = self.slots.get_mut(key)?;

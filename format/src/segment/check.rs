@@ -38,14 +38,19 @@ pub fn check_block(
         })
     };
     let flaw = |field, reason: String| Flaw::new("block", field, reason);
+    // Of deltas it is known only behind their bases whether they make what they should.
+    let whole = || {
+        objects
+            .iter()
+            .filter(|object| object.generation == 0)
+            .copied()
+            .collect()
+    };
     let range = block.offset..block.offset + u64::from(block.stored_len);
     let stored = match store.read_range(segment.name, range) {
         Ok(stored) => stored,
         Err(error) => {
-            return damage(
-                flaw("contents", format!("cannot be read: {error}")),
-                objects.to_vec(),
-            );
+            return damage(flaw("contents", format!("cannot be read: {error}")), whole());
         }
     };
     let unsound = (*blake3::hash(&stored).as_bytes() != block.check.0)
@@ -54,7 +59,7 @@ pub fn check_block(
         Method::Raw => stored,
         Method::Zstd => match decompress(&stored, block.plain_len as usize) {
             Ok(plain) => plain.into(),
-            Err(undecodable) => return damage(unsound.unwrap_or(undecodable), objects.to_vec()),
+            Err(undecodable) => return damage(unsound.unwrap_or(undecodable), whole()),
         },
     };
     let mut bad = Vec::new();

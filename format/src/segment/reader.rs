@@ -26,7 +26,7 @@ pub struct ObjectReader {
     store: Arc<dyn Store>,
     index: Index,
     cache: Cache,
-    /// Set once anything was found damaged.
+    /// Set once anything was found damaged that no other copy makes good.
     is_suspicious: AtomicBool,
 }
 
@@ -53,7 +53,25 @@ impl ObjectReader {
 
     /// Whether the archive has the object. Once something was found damaged, being told of it is not enough: it is read.
     pub fn has(&self, kind: Kind, id: Id) -> bool {
-        self.index.contains(&id) && (!self.is_suspicious() || self.get(kind, id).is_ok())
+        let Some(at) = self.index.find(&id) else {
+            return false;
+        };
+        if !self.has_bases(at) {
+            self.suspect();
+        }
+        !self.is_suspicious() || self.get(kind, id).is_ok()
+    }
+
+    /// Whether what an object is made from is there, by the directories.
+    fn has_bases<'s>(&'s self, mut at: Location<'s>) -> bool {
+        for _ in 0..=CHAIN {
+            match at.delta.map(|delta| self.index.find(&delta.base)) {
+                None => return true,
+                Some(None) => return false,
+                Some(Some(base)) => at = base,
+            }
+        }
+        false
     }
 
     /// Whether anything was found damaged.
@@ -79,7 +97,7 @@ impl ObjectReader {
         }
         let bytes = match self.make(kind, &first).and_then(|bytes| checked(&first, bytes)) {
             Ok(bytes) => bytes,
-            Err(_) => self.search(&first, kind)?,
+            Err(_) => return self.search(&first, kind),
         };
         if is_kept {
             self.cache.keep_made(id, bytes.clone());
