@@ -12,20 +12,19 @@ use super::cut_file::{Piece, RUN_BYTES, guide};
 use super::examine::{
     Before, Changed, Event as FileEvent, Examined, Examiner, Failed, FileRead, NotRead, Refused, SmallFile,
 };
-use super::lineage::NewObject;
+use super::pieces::Pieces;
 use super::walk::{Entered, Step};
 use super::writer::Writer;
-use crate::content::{ListBuilder, ObjectSink, TreeBuilder, find_entry};
-use crate::cutting::{Chunk, Expected, NewChunk, Proceed, Workers};
+use crate::content::{TreeBuilder, find_entry};
+use crate::cutting::{Chunk, Expected, Proceed, Workers};
 use crate::error::{Error, Result};
-use crate::id::{Id, Kind};
+use crate::id::Id;
 use crate::limits::{LISTED_BYTES, LISTED_PATHS};
-use crate::model::{Content, Counts, Entry, Meta, Node, Timestamp, Unreadable, push_name};
+use crate::model::{Counts, Entry, Meta, Node, Timestamp, Unreadable, push_name};
 use crate::ordered::Ordered;
 use crate::progress::Progress;
 use crate::segment::ObjectReader;
 use crate::source::Folder;
-use crate::wire::Item;
 
 /// About how many bytes, and at most how many files, one task reads.
 const GROUP_BYTES: u64 = 2 << 20;
@@ -549,74 +548,4 @@ fn replacing(archive: &Archive, previous: Option<Id>) -> TreeBuilder<'_> {
     previous.map_or_else(TreeBuilder::default, |tree| {
         TreeBuilder::replacing(&archive.reader, tree)
     })
-}
-
-/// The pieces of one file, on their way to being its content.
-struct Pieces<'a> {
-    /// The first chunk, as long as it may be the only piece.
-    first: Option<Item>,
-    list: Option<ListBuilder<'a>>,
-    archive: &'a Archive,
-    /// The parent's list.
-    list_before: Option<Id>,
-}
-
-impl<'a> Pieces<'a> {
-    fn new(archive: &'a Archive, before: Before) -> Self {
-        let list_before = match before {
-            Some((_, Content::List(id))) => Some(id),
-            _ => None,
-        };
-        Self {
-            first: None,
-            list: None,
-            archive,
-            list_before,
-        }
-    }
-
-    fn take(&mut self, piece: Piece, sink: &mut Writer<'_, '_>) -> Result<()> {
-        let item = match piece {
-            Piece::Hole(len) => Item { len, id: None },
-            Piece::Chunk(Chunk { len, id, new, .. }) => {
-                if let Some(NewChunk { bytes, replaced }) = new {
-                    sink.put_identified(NewObject {
-                        kind: Kind::Chunk,
-                        id,
-                        plain: bytes,
-                        replaced,
-                    })?;
-                }
-                Item {
-                    len: len as u64,
-                    id: Some(id),
-                }
-            }
-        };
-        if self.first.is_none() && self.list.is_none() && item.id.is_some() {
-            self.first = Some(item);
-            return Ok(());
-        }
-        let (reader, list_before) = (&self.archive.reader, self.list_before);
-        let list = self.list.get_or_insert_with(|| match list_before {
-            Some(list) => ListBuilder::replacing(reader, list),
-            None => ListBuilder::default(),
-        });
-        if let Some(first) = self.first.take() {
-            list.push(first, sink)?;
-        }
-        list.push(item, sink)
-    }
-
-    fn finish(self, size: u64, sink: &mut dyn ObjectSink) -> Result<Content> {
-        let list = match self.list {
-            Some(list) => list.finish(sink)?,
-            None => None,
-        };
-        Ok(match (self.first.and_then(|item| item.id), list) {
-            (Some(id), _) if size > 0 => Content::Chunk(id),
-            (None, Some(id)) if size > 0 => Content::List(id),
-            _ => Content::Empty,
-        })
-    }
 }

@@ -7,6 +7,7 @@ mod examine;
 mod follow;
 mod lineage;
 mod locate;
+mod pieces;
 mod read_file;
 mod restore;
 mod snapshot;
