@@ -57,51 +57,42 @@ pub(super) fn forms_of(reader: &ObjectReader, objects: Vec<NewObject>, zstd_leve
         base.as_ref()?.encode(encoder, object.plain.len(), zstd_level)
     };
     let frames: Vec<Option<Vec<u8>>> = objects.iter().zip(&bases).map(&mut frame).collect();
-    let shared = Shared::of(&objects, zstd_level);
+    let shares = shares(&objects, zstd_level);
     let mut forms = Vec::with_capacity(objects.len());
-    for ((object, base), frame) in objects.into_iter().zip(&bases).zip(frames) {
+    for (((object, base), frame), share) in objects.into_iter().zip(&bases).zip(frames).zip(shares) {
         forms.push(match (base, frame) {
-            (Some(base), Some(frame)) => best_form(object, base, frame, &shared, zstd_level),
+            (Some(base), Some(frame)) => best_form(object, base, frame, share, zstd_level),
             _ => Form::Whole(object),
         });
     }
     forms
 }
 
-/// What small objects would take beside each other in a block.
-struct Shared {
-    together: usize,
-    one_by_one: usize,
-}
-
-impl Shared {
-    fn of(objects: &[NewObject], zstd_level: i32) -> Self {
-        let mut all = Vec::new();
-        let mut one_by_one = 0;
-        for object in objects {
-            if object.plain.len() < OWN_BLOCK_BYTES {
-                all.extend_from_slice(&object.plain);
-                one_by_one += compressed_len(&object.plain, zstd_level);
-            }
-        }
-        Self {
-            together: compressed_len(&all, zstd_level),
-            one_by_one,
+/// What each of the small objects would take beside the others in a block; 0 for those with blocks of their own.
+fn shares(objects: &[NewObject], zstd_level: i32) -> Vec<usize> {
+    let mut all = Vec::new();
+    let mut alone = Vec::with_capacity(objects.len());
+    for object in objects {
+        let is_small = object.plain.len() < OWN_BLOCK_BYTES;
+        alone.push(match is_small {
+            true => compressed_len(&object.plain, zstd_level),
+            false => 0,
+        });
+        if is_small {
+            all.extend_from_slice(&object.plain);
         }
     }
-
-    /// The part of one of them.
-    fn cost(&self, plain: &[u8], zstd_level: i32) -> usize {
-        compressed_len(plain, zstd_level) * self.together / self.one_by_one.max(1)
-    }
+    let together = compressed_len(&all, zstd_level);
+    let one_by_one = alone.iter().sum::<usize>().max(1);
+    alone.into_iter().map(|len| len * together / one_by_one).collect()
 }
 
 fn compressed_len(plain: &[u8], zstd_level: i32) -> usize {
     compress(plain, zstd_level).map_or(plain.len(), |stored| stored.len())
 }
 
-/// Whether the frame is kept.
-fn best_form(object: NewObject, base: &Base, frame: Vec<u8>, shared: &Shared, zstd_level: i32) -> Form {
+/// Whether the frame is kept. `share` is what a small object would take in a shared block.
+fn best_form(object: NewObject, base: &Base, frame: Vec<u8>, share: usize, zstd_level: i32) -> Form {
     let delta = Delta {
         base: base.id,
         plain_len: object.plain.len() as u32,
@@ -110,7 +101,7 @@ fn best_form(object: NewObject, base: &Base, frame: Vec<u8>, shared: &Shared, zs
     let cost = frame.len() + DELTA_ENTRY_BYTES;
     if object.plain.len() < OWN_BLOCK_BYTES {
         // Others in its block that replace nothing may be like it, too.
-        return match 3 * cost <= 2 * shared.cost(&object.plain, zstd_level) {
+        return match 3 * cost <= 2 * share {
             true => Form::Delta(object, frame, delta),
             false => Form::Whole(object),
         };
@@ -185,30 +176,19 @@ struct Chosen<'r> {
 
 /// Chooses among what an object replaces and the bases behind that.
 fn choose<'r>(index: &'r Index, object: &NewObject) -> Option<Chosen<'r>> {
-    let mut at = index.find(&object.replaced?)?;
-    let generation = at.object.generation.checked_add(1)?;
+    let replaced = index.find(&object.replaced?)?;
+    let generation = replaced.object.generation.checked_add(1)?;
     let wanted = generation - step(generation);
-    let mut base = None;
-    // Only an enemy's chains are longer.
-    for _ in 0..CHAIN {
-        if at.object.generation <= wanted {
-            base = base.or(Some(at));
-        }
-        match at.delta {
-            Some(delta) => at = index.find(&delta.base)?,
-            None => {
-                let root = at;
-                let is_fit =
-                    |base: &Location<'_>| base.object.kind == object.kind && base.object.id != object.id;
-                return base.filter(is_fit).map(|base| Chosen {
-                    base,
-                    root,
-                    generation,
-                });
-            }
-        }
-    }
-    None
+    // What is made from the last possible one would have a base too many.
+    let chain: Vec<Location<'r>> = index.chain(replaced).take(CHAIN).collect::<Option<_>>()?;
+    let root = *chain.last().filter(|root| root.delta.is_none())?;
+    let base = chain.into_iter().find(|at| at.object.generation <= wanted)?;
+    let is_fit = base.object.kind == object.kind && base.object.id != object.id;
+    is_fit.then_some(Chosen {
+        base,
+        root,
+        generation,
+    })
 }
 
 /// The largest power of the radix that divides a generation.

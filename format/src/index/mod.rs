@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::id::Id;
+use crate::limits::CHAIN;
 use crate::store::Name;
 use crate::wire::{BlockEntry, DeltaEntry, Directory, ObjectEntry};
 
@@ -99,6 +100,13 @@ impl Index {
     pub fn find(&self, id: &Id) -> Option<Location<'_>> {
         let (segment, object) = self.places.get(id)?;
         self.segments[*segment as usize].locate(*object)
+    }
+
+    /// The place of an object and of the bases behind it, each where it is tried first, up to one that is stored whole; `None` in
+    /// the place of a base that is not there. It ends after as many bases as any object may have.
+    pub fn chain<'a>(&'a self, first: Location<'a>) -> impl Iterator<Item = Option<Location<'a>>> {
+        let behind = |at: &Option<Location<'a>>| Some(self.find(&at.as_ref()?.delta?.base));
+        std::iter::successors(Some(Some(first)), behind).take(CHAIN + 1)
     }
 
     /// All places of the object, for when the first one is damaged.

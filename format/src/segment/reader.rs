@@ -63,15 +63,9 @@ impl ObjectReader {
     }
 
     /// Whether what an object is made from is there, by the directories.
-    fn has_bases<'s>(&'s self, mut at: Location<'s>) -> bool {
-        for _ in 0..=CHAIN {
-            match at.delta.map(|delta| self.index.find(&delta.base)) {
-                None => return true,
-                Some(None) => return false,
-                Some(Some(base)) => at = base,
-            }
-        }
-        false
+    fn has_bases(&self, at: Location<'_>) -> bool {
+        let last = self.index.chain(at).last().flatten();
+        last.is_some_and(|at| at.delta.is_none())
     }
 
     /// Whether anything was found damaged.
