@@ -14,6 +14,10 @@ use std::time::Duration;
 use common::{Exch, noise};
 use serde_json::{Value, json};
 
+/// Long enough that a table of this size changes during each of the attempts to read it, though all cores read it
+/// and somebody else's work keeps the writer waiting now and then.
+const TABLE_BYTES: usize = 64_000_000;
+
 fn forbid(path: &Path) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o000)).expect("set permissions");
 }
@@ -91,8 +95,7 @@ fn while_rewritten<T>(path: &Path, work: impl FnOnce() -> T) -> T {
 #[test]
 fn torn_files() {
     let exch = Exch::with_archive();
-    // Long enough that it changes during each of the attempts to read it.
-    let table = exch.write("src/Tables/notescor.tbl", noise(1, 8_000_000));
+    let table = exch.write("src/Tables/notescor.tbl", noise(1, TABLE_BYTES));
     exch.write("src/quiet", "x");
     let whole = exch.snapshot(&["src", "--time", "2019-05-12T08:41:00Z"]);
     let args = ["--json", "snapshot", "src", "--time", "2019-05-12T08:42:00Z"];
@@ -147,7 +150,7 @@ fn torn_files() {
         fs::metadata(exch.path("out/src/Tables/notescor.tbl"))
             .expect("a file")
             .len(),
-        8_000_000
+        TABLE_BYTES as u64
     );
     let printed = exch
         .command(&["cat", "latest:src/Tables/notescor.tbl"])
@@ -155,7 +158,7 @@ fn torn_files() {
         .expect("run");
     assert_eq!(
         (printed.status.code(), printed.stdout.len()),
-        (Some(3), 8_000_000)
+        (Some(3), TABLE_BYTES)
     );
     let text = String::from_utf8_lossy(&printed.stderr);
     assert_eq!(
@@ -173,7 +176,7 @@ fn torn_files() {
 fn a_torn_table_of_a_connector() {
     let exch = Exch::with_archive();
     exch.write("restante.toml", "[roots]\nexchsrvr = \"Exchsrvr\"\n");
-    let table = exch.write("Exchsrvr/Conndata/Tables/gwcor.tbl", noise(1, 8_000_000));
+    let table = exch.write("Exchsrvr/Conndata/Tables/gwcor.tbl", noise(1, TABLE_BYTES));
     let whole = exch.snapshot(&["--connector", "conn-tables", "--time", "2019-05-12T08:41:00Z"]);
     let taken = while_rewritten(&table, || exch.run(&["snapshot", "--connector", "conn-tables"]));
     assert_eq!(taken.code, 3, "{taken:?}");
