@@ -1,8 +1,6 @@
 //! The kernels that a snapshot and a restore spend their time in, one thread each.
 
-use std::path::Path;
 use std::sync::{Arc, LazyLock};
-use std::{fs, io};
 
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
@@ -11,9 +9,9 @@ use restante_format::compress;
 use restante_format::id::{Id, Kind, derive};
 use restante_format::model::{Content, Entry, Meta, Node, Owner, Timestamp};
 use restante_format::wire::{BlockEntry, Chunker, Directory, HEADER_BYTES, Method, ObjectEntry, TreeNode};
+use restante_tests::cutting::Rules;
 use restante_tests::prng::Rng;
-use restante_tests::vectors::Rule;
-use restante_tests::workload::{MAILDATA, TABLES, Workload};
+use restante_tests::workload::{MAILDATA, TABLES, Workload, read_all};
 
 /// What is cut and hashed: 64 MiB that do not compress.
 static RANDOM: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -84,23 +82,8 @@ mod cut {
     #[divan::bench(args = [Masks::Low, Masks::High])]
     fn fastcdc(bencher: Bencher, masks: Masks) {
         let chunker = masks.chunker();
-        let rule = Rule::new(&chunker);
-        let (gear, gear_shifted) = (rule.gear(), rule.gear().map(|g| g << 1));
-        let cut = |bytes: &[u8]| {
-            let (_, length) = fastcdc::v2020::cut_gear(
-                bytes,
-                chunker.min_bytes as usize,
-                chunker.avg_bytes as usize,
-                chunker.max_bytes as usize,
-                chunker.mask_s,
-                chunker.mask_l,
-                chunker.mask_s << 1,
-                chunker.mask_l << 1,
-                gear,
-                &gear_shifted,
-            );
-            length
-        };
+        let rules = Rules::new(chunker);
+        let cut = |bytes: &[u8]| rules.cut_by_the_crate(bytes);
         bencher
             .counter(BytesCount::of_slice(&RANDOM[..]))
             .bench(|| count(cut));
@@ -144,22 +127,6 @@ static BLOCKS_OF: LazyLock<[Vec<Vec<u8>>; 2]> = LazyLock::new(|| {
     };
     [blocks(format!("{MAILDATA}/MAI")), blocks(TABLES.to_owned())]
 });
-
-/// Appends the files in `folder` and below, by name.
-fn read_all(folder: &Path, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let mut paths = fs::read_dir(folder)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<io::Result<Vec<_>>>()?;
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            read_all(&path, bytes)?;
-        } else {
-            bytes.extend(fs::read(path)?);
-        }
-    }
-    Ok(())
-}
 
 impl Data {
     fn blocks(self) -> &'static [Vec<u8>] {

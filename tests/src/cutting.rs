@@ -27,15 +27,18 @@ pub struct Rules {
     chunker: Chunker,
     cutter: Cutter,
     gear: [u64; 256],
+    gear_shifted: [u64; 256],
 }
 
 impl Rules {
     /// The rules with these parameters, which must be valid.
     pub fn new(chunker: Chunker) -> Self {
         assert_eq!(chunker.validate(), Ok(()));
+        let gear = *Rule::new(&chunker).gear();
         Self {
             cutter: Cutter::new(&chunker),
-            gear: *Rule::new(&chunker).gear(),
+            gear,
+            gear_shifted: gear.map(|g| g << 1),
             chunker,
         }
     }
@@ -58,7 +61,7 @@ impl Rules {
             mask_s << 1,
             mask_l << 1,
             &self.gear,
-            &self.gear.map(|g| g << 1),
+            &self.gear_shifted,
         );
         len
     }

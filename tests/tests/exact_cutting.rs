@@ -213,16 +213,17 @@ fn regions(rng: &mut Rng, len: u64) -> Vec<Range<u64>> {
     regions
 }
 
-fn edited(rng: &mut Rng, file: &[u8]) -> Vec<u8> {
+/// Fewer than `edits` edits, of fewer than 2^`log` bytes each; no file gets longer than `most`.
+fn edited(rng: &mut Rng, file: &[u8], edits: u64, log: u64, most: usize) -> Vec<u8> {
     let mut bytes = file.to_vec();
-    for _ in 0..rng.below(5) {
+    for _ in 0..rng.below(edits) {
         let edit = Edit {
             kind: rng.below(10) as u8,
             at: rng.next_u64(),
-            len: below_a_power(rng, 13),
+            len: below_a_power(rng, log),
             seed: rng.next_u64(),
         };
-        edit.apply(&mut bytes, 2 * MOST_BYTES as usize);
+        edit.apply(&mut bytes, most);
     }
     bytes
 }
@@ -260,7 +261,7 @@ fn parent(rng: &mut Rng, case: &Case) -> Vec<Expected> {
             let len = rng.below(MOST_BYTES);
             data(rng, case.rules.chunker(), len)
         }
-        false => edited(rng, &case.file),
+        false => edited(rng, &case.file, 5, 13, 2 * MOST_BYTES as usize),
     };
     let regions = match rng.one_in(2) {
         true => case.regions.clone(),
@@ -300,7 +301,7 @@ fn guided_by_a_damaged_parent() {
 fn a_file_that_changes_while_it_is_read_has_chunks_without_gaps() {
     cases("restless", 1, |rng| {
         let case = small_case(rng);
-        let other = edited(rng, &case.file);
+        let other = edited(rng, &case.file, 5, 13, 2 * MOST_BYTES as usize);
         let source = Restless {
             versions: [&case.file, &other],
             seed: rng.next_u64(),
@@ -345,16 +346,7 @@ fn small_chunks_in_files_of_several_readings() {
         let rules = small_rules(rng);
         let len = (512 << 10) + below_a_power(rng, 20);
         let file = data(rng, rules.chunker(), len);
-        let mut before = file.clone();
-        for _ in 0..rng.below(3) {
-            let edit = Edit {
-                kind: rng.below(10) as u8,
-                at: rng.next_u64(),
-                len: below_a_power(rng, 13),
-                seed: rng.next_u64(),
-            };
-            edit.apply(&mut before, 2 << 20);
-        }
+        let before = edited(rng, &file, 3, 13, 2 << 20);
         let guide = rules.chunks(&before, &whole(&before));
         let run_bytes = len >> rng.below(4);
         let setup = setup(rng, run_bytes, len);
@@ -454,16 +446,7 @@ fn chunks_of_the_default_sizes() {
         let len = length(rng, rules.chunker(), run_bytes, 3 << 20);
         let file = data(rng, rules.chunker(), len);
         let setup = setup(rng, run_bytes, len);
-        let mut before = file.clone();
-        for _ in 0..rng.below(4) {
-            let edit = Edit {
-                kind: rng.below(10) as u8,
-                at: rng.next_u64(),
-                len: below_a_power(rng, 20),
-                seed: rng.next_u64(),
-            };
-            edit.apply(&mut before, 4 << 20);
-        }
+        let before = edited(rng, &file, 4, 20, 4 << 20);
         let guide = rules.chunks(&before, &whole(&before));
         check_exact(&rules, &file, &whole(&file), &guide, &setup);
         check_exact(&rules, &file, &whole(&file), &[], &setup);

@@ -6,7 +6,6 @@
 use std::collections::{HashMap, HashSet};
 use std::hint::black_box;
 use std::ops::Range;
-use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
@@ -14,9 +13,9 @@ use fastcdc::v2020::{self, Normalization};
 use restante_format::chunk::Cutter;
 use restante_format::id::{Id, Kind};
 use restante_format::wire::Chunker;
+use restante_tests::cutting::Rules;
 use restante_tests::prng::Rng;
-use restante_tests::vectors::Rule;
-use restante_tests::workload::{MAILDATA, Workload};
+use restante_tests::workload::{MAILDATA, Workload, read_all};
 use zstd::zstd_safe::{CCtx, CParameter, compress_bound};
 
 /// What is edited: bytes that do not compress, and as many of mails.
@@ -116,22 +115,6 @@ impl Data {
             table,
         })
     }
-}
-
-/// Appends the files in `folder` and below, by name.
-fn read_all(folder: &Path, bytes: &mut Vec<u8>) -> io::Result<()> {
-    let mut paths = fs::read_dir(folder)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<io::Result<Vec<_>>>()?;
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            read_all(&path, bytes)?;
-        } else {
-            bytes.extend(fs::read(path)?);
-        }
-    }
-    Ok(())
 }
 
 /// The versions of `bytes` after each round of insertions, deletions and overwritings, all as likely. What is written
@@ -297,35 +280,10 @@ impl Candidate {
 
     /// How many times as fast as the crate, the median of both taken in turns.
     fn speed(&self, cutter: &Cutter, bytes: &[u8]) -> f64 {
-        let gear = *Rule::new(&self.chunker).gear();
-        let gear_shifted = gear.map(|g| g << 1);
-        let Chunker {
-            min_bytes,
-            avg_bytes,
-            max_bytes,
-            mask_s,
-            mask_l,
-            ..
-        } = self.chunker;
-        let [min, avg, max] = [min_bytes, avg_bytes, max_bytes].map(|bytes| bytes as usize);
-        let crate_cut = |bytes: &[u8]| {
-            v2020::cut_gear(
-                bytes,
-                min,
-                avg,
-                max,
-                mask_s,
-                mask_l,
-                mask_s << 1,
-                mask_l << 1,
-                &gear,
-                &gear_shifted,
-            )
-            .1
-        };
+        let rules = Rules::new(self.chunker.clone());
         let mut times = [Vec::new(), Vec::new()];
         for _ in 0..TURNS {
-            times[0].push(time(bytes, crate_cut));
+            times[0].push(time(bytes, |bytes| rules.cut_by_the_crate(bytes)));
             times[1].push(time(bytes, |bytes| cutter.cut(bytes)));
         }
         let [crates, ours] = times.map(|mut times| {

@@ -266,3 +266,22 @@ fn set_directory_time(path: &Path, time: SystemTime) -> io::Result<()> {
     }
     Ok(())
 }
+/// Appends the bytes of the files in `folder` and below, by name.
+///
+/// # Errors
+///
+/// Where something in it cannot be read.
+pub fn read_all(folder: &Path, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let mut paths = fs::read_dir(folder)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            read_all(&path, bytes)?;
+        } else {
+            bytes.extend(fs::read(path)?);
+        }
+    }
+    Ok(())
+}
