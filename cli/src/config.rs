@@ -35,6 +35,12 @@ pub(crate) struct Config {
     pub(crate) roots: BTreeMap<String, NamedPlace>,
     /// `[connector.NAME]`.
     pub(crate) connectors: BTreeMap<String, Override>,
+    /// `[groups]`: names that stand for several connectors.
+    pub(crate) groups: BTreeMap<String, Group>,
+    /// `[services]`: how this system's services are stopped and started.
+    pub(crate) services: Option<ServiceCommands>,
+    /// The folder for journals and reports, absolute.
+    pub(crate) state: Option<PathBuf>,
     /// The user's own profiles, before they have what they inherit.
     pub(crate) profiles: Vec<Draft>,
 }
@@ -48,7 +54,58 @@ pub(crate) struct NamedPlace {
     pub(crate) path: PathBuf,
 }
 
+/// One entry of `[groups]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    /// Where it was written.
+    pub(crate) at: Box<Location>,
+    /// The connectors.
+    pub(crate) connectors: Vec<String>,
+}
+
+/// `[services]`. In the commands `{service}` stands for a service's name.
+#[derive(Debug, Clone)]
+pub(crate) struct ServiceCommands {
+    /// Stops a service.
+    pub(crate) stop: Vec<String>,
+    /// Starts a service.
+    pub(crate) start: Vec<String>,
+    /// How many seconds each may take.
+    pub(crate) timeout_seconds: u64,
+    /// Whether services are stopped for snapshots too, and not only for restores.
+    pub(crate) for_snapshots: bool,
+}
+
+impl ServiceCommands {
+    fn parse(s: &Section<'_>) -> Result<Self, ConfigError> {
+        s.only(&["stop", "start", "timeout", "for-snapshots"])?;
+        let command = |key: &str, example: &str| {
+            let entry = s.required_entry(key, &format!("write {key} = {example}"))?;
+            let words = entry.command()?;
+            if !words.iter().any(|word| word.contains("{service}")) {
+                let hint = Hint::text(format!("write {key} = {example}"));
+                return Err(entry.bad(&words.join(" "), "does not say {service}".to_owned(), hint));
+            }
+            Ok(words)
+        };
+        Ok(Self {
+            stop: command("stop", "[\"net\", \"stop\", \"{service}\"]")?,
+            start: command("start", "[\"net\", \"start\", \"{service}\"]")?,
+            timeout_seconds: s.duration("timeout")?.map_or(300, |d| d.as_secs()),
+            for_snapshots: s.boolean("for-snapshots")?.unwrap_or(false),
+        })
+    }
+}
+
 impl Config {
+    /// The connectors that a name stands for: those of a group, or the name itself.
+    pub(crate) fn members<'a>(&'a self, name: &'a String) -> &'a [String] {
+        match self.groups.get(name) {
+            Some(group) => &group.connectors,
+            None => std::slice::from_ref(name),
+        }
+    }
+
     /// Finds and reads the configuration: the file given (`--config`), that of `RESTANTE_CONFIG`,
     /// `./restante.toml`, the user's, the system's, the first that there is.
     ///
@@ -117,7 +174,16 @@ impl Config {
         let doc = Document::new(&shown, text);
         let table = doc.parse()?;
         let top = Section::top(&doc, &table);
-        top.only(&["archive", "server", "roots", "connector", "profile"])?;
+        top.only(&[
+            "archive",
+            "server",
+            "state",
+            "roots",
+            "services",
+            "groups",
+            "connector",
+            "profile",
+        ])?;
         let mut config = Self {
             file: Some(file),
             folder,
@@ -140,6 +206,30 @@ impl Config {
                 config
                     .roots
                     .insert(entry.key.to_owned(), NamedPlace { at: entry.at(), path });
+            }
+        }
+        config.state = match top.entry("state") {
+            Some(entry) => Some(absolute(&config.folder, entry.filled_string()?)),
+            None => None,
+        };
+        config.services = match top.section("services", "[services]")? {
+            Some(section) => Some(ServiceCommands::parse(&section)?),
+            None => None,
+        };
+        if let Some(groups) = top.section("groups", "[groups]")? {
+            for entry in groups.entries() {
+                let connectors = groups.strings(entry.key)?;
+                if connectors.is_empty() {
+                    let hint = Hint::text(format!(
+                        "write {} = [\"lotus-notes\", \"conn-tables\"]",
+                        entry.key
+                    ));
+                    return Err(entry.bad("[]", "names no connector".to_owned(), hint));
+                }
+                let at = entry.at();
+                config
+                    .groups
+                    .insert(checked_key(&entry)?, Group { at, connectors });
             }
         }
         if let Some(connectors) = top.section("connector", "[connector.NAME]")? {

@@ -102,18 +102,6 @@ pub(crate) enum ConfigError {
         /// The nearest key, or all of them.
         hint: Hint,
     },
-    /// A key that a later version will act on. Ignoring it would promise what does not happen.
-    #[error("{at}: `{key}` in {table} is reserved: this version would not act on it{hint}")]
-    Reserved {
-        /// Where.
-        at: Box<Location>,
-        /// The key.
-        key: String,
-        /// The table it stands in.
-        table: String,
-        /// What works instead.
-        hint: Hint,
-    },
     /// A value of another type.
     #[error("{at}: `{key}` in {table} must be {wanted}, not {found}{hint}")]
     WrongType {

@@ -19,27 +19,34 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 mod builtin;
 mod error;
+mod keep;
 mod overrides;
 mod parse;
+mod parse_step;
 mod pattern;
 mod resolve;
 mod set;
 mod show;
+mod step;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use error::{ConfigError, Hint, Location, ResolveError};
+pub(crate) use keep::Keep;
 pub(crate) use overrides::{CONNECTOR_KEYS, Override, absolute};
 pub(crate) use parse::{Draft, checked_key, parse_file, parse_section};
 pub(crate) use pattern::check as check_pattern;
 pub(crate) use resolve::{ResolvedConnector, ResolvedRoot};
 pub(crate) use set::Profiles;
 pub(crate) use show::{ConnectorInfo, describe};
+pub(crate) use step::{
+    Action, At, Ending, Files, Format, OnFailure, Phase, Run, SizeRule, Step, Steps, Value, ValueSource,
+};
 pub(crate) use table::{Document, Section};
 
 /// A numbered statement of the article that the built-in profiles follow (Microsoft's Q328835).
@@ -70,6 +77,13 @@ impl fmt::Display for Statement {
 impl Serialize for Statement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Statement {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no statement")))
     }
 }
 
@@ -111,16 +125,16 @@ pub(crate) struct Profile {
     pub(crate) roots: Vec<Root>,
     /// What `[connector.NAME]` can switch on or off.
     pub(crate) options: Vec<Choice>,
-    /// What is done before a snapshot.
-    pub(crate) before: Vec<Step>,
-    /// What is done after a snapshot.
-    pub(crate) after_snapshot: Vec<Step>,
-    /// What is done before a restore.
-    pub(crate) before_restore: Vec<Step>,
-    /// What is done after a restore.
-    pub(crate) after_restore: Vec<Step>,
-    /// What only a person can do.
-    pub(crate) manual: Vec<Manual>,
+    /// Files that belong to one generation.
+    pub(crate) sets: Vec<Set>,
+    /// Which snapshots are kept; none keeps all.
+    pub(crate) keep: Option<Keep>,
+    /// Where in the recovery of a whole server the connector has its place.
+    pub(crate) stage: Option<Stage>,
+    /// Connectors that bring this one's data back too: where one of them is recovered, this one need not be.
+    pub(crate) recovered_with: Vec<String>,
+    /// What is done around snapshots and restores.
+    pub(crate) steps: Steps,
     /// What a person should know.
     pub(crate) notes: Vec<Note>,
 }
@@ -146,125 +160,61 @@ pub(crate) struct Root {
     pub(crate) exclude: Vec<String>,
     /// What it holds; the text may be empty.
     pub(crate) note: Note,
+    /// How it is put back; the text may be empty.
+    pub(crate) restore: Note,
+}
+
+/// Files of a root that belong to one generation: mixed from two, they are worth nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Set {
+    /// Its name.
+    pub(crate) name: String,
+    /// The root.
+    pub(crate) root: String,
+    /// Patterns of its files.
+    pub(crate) paths: Vec<String>,
+    /// Whether only files of one name in one directory, but for the extension, belong together.
+    pub(crate) by_stem: bool,
+    /// Why; the text may be empty.
+    #[serde(flatten)]
+    pub(crate) note: Note,
+}
+
+/// Where in the recovery of a whole server a connector has its place.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Stage {
+    /// The operating system, before anything else can be installed.
+    System,
+    /// The data of the program that the connectors belong to.
+    Stores,
+    /// The connectors.
+    #[default]
+    Connectors,
+}
+
+impl Stage {
+    /// Each with its word.
+    pub(crate) const ALL: [(&'static str, Self); 3] = [
+        ("system", Self::System),
+        ("stores", Self::Stores),
+        ("connectors", Self::Connectors),
+    ];
 }
 
 /// A text, the statements it stands for, and how far it can be trusted.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Note {
     /// The text.
     pub(crate) text: String,
     /// The article's statements behind it.
     pub(crate) statements: Vec<Statement>,
     /// Where it comes from, if not from the article.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<String>,
     /// Whether no source confirmed it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) unconfirmed: bool,
-}
-
-/// The kinds of steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum StepKind {
-    /// Stop services.
-    StopServices,
-    /// Start services.
-    StartServices,
-    /// Take a snapshot of the volume.
-    SnapshotVolume,
-    /// Run another program.
-    Run,
-    /// Put files back.
-    Restore,
-    /// Delete files.
-    Delete,
-    /// Look at data and judge it.
-    Check,
-    /// Try whether a directory can be read and written.
-    Probe,
-}
-
-impl StepKind {
-    /// Every kind with the word for it.
-    pub(crate) const ALL: [(&'static str, Self); 8] = [
-        ("stop-services", Self::StopServices),
-        ("start-services", Self::StartServices),
-        ("snapshot-volume", Self::SnapshotVolume),
-        ("run", Self::Run),
-        ("restore", Self::Restore),
-        ("delete", Self::Delete),
-        ("check", Self::Check),
-        ("probe", Self::Probe),
-    ];
-}
-
-/// Something to be done around a snapshot or a restore. Declared and shown; nothing runs it yet.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Step {
-    /// What kind of thing.
-    pub(crate) kind: StepKind,
-    /// What, in words, and why.
-    #[serde(flatten)]
-    pub(crate) note: Note,
-    /// The services to stop or start, in order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) services: Vec<String>,
-    /// The root that the step is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) root: Option<String>,
-    /// The place, where it is not a root.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) place: Option<String>,
-    /// Patterns of the files below it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) paths: Vec<String>,
-    /// Whether the connector can do without.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) optional: bool,
-}
-
-/// When a person has to do something. The order is that of the work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum When {
-    /// Once, before the first snapshot.
-    Setup,
-    /// Before every snapshot.
-    BeforeSnapshot,
-    /// After every snapshot.
-    AfterSnapshot,
-    /// Before a restore.
-    BeforeRestore,
-    /// After a restore.
-    AfterRestore,
-    /// When every connector is back.
-    Finish,
-    /// When data turns out to be lost all the same.
-    OnLoss,
-}
-
-impl When {
-    /// Every moment with the word for it.
-    pub(crate) const ALL: [(&'static str, Self); 7] = [
-        ("setup", Self::Setup),
-        ("before-snapshot", Self::BeforeSnapshot),
-        ("after-snapshot", Self::AfterSnapshot),
-        ("before-restore", Self::BeforeRestore),
-        ("after-restore", Self::AfterRestore),
-        ("finish", Self::Finish),
-        ("on-loss", Self::OnLoss),
-    ];
-}
-
-/// Something that only a person can do.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Manual {
-    /// When.
-    pub(crate) when: When,
-    /// What, in words, and why.
-    #[serde(flatten)]
-    pub(crate) note: Note,
 }
 
 /// An option that `[connector.NAME]` can set to true or false.
@@ -285,21 +235,19 @@ pub(crate) struct Choice {
 }
 
 impl Profile {
+    /// Every text of the profile that says something about the connector.
+    pub(crate) fn all_notes(&self) -> impl Iterator<Item = &Note> {
+        (self.roots.iter().flat_map(|r| [&r.note, &r.restore]))
+            .chain(self.options.iter().map(|o| &o.note))
+            .chain(self.sets.iter().map(|s| &s.note))
+            .chain(self.steps.all().map(|(_, s)| &s.note))
+            .chain(&self.notes)
+    }
+
     /// Every statement that the profile answers to, in order, each once.
     pub(crate) fn all_statements(&self) -> Vec<Statement> {
-        let steps = [
-            &self.before,
-            &self.after_snapshot,
-            &self.before_restore,
-            &self.after_restore,
-        ];
-        let notes = (steps.into_iter().flatten().map(|s| &s.note))
-            .chain(self.roots.iter().map(|r| &r.note))
-            .chain(self.options.iter().map(|o| &o.note))
-            .chain(self.manual.iter().map(|m| &m.note))
-            .chain(&self.notes);
         let mut all = self.statements.clone();
-        all.extend(notes.flat_map(|n| n.statements.iter().copied()));
+        all.extend(self.all_notes().flat_map(|n| n.statements.iter().copied()));
         all.sort_unstable();
         all.dedup();
         all
@@ -317,14 +265,12 @@ impl Profile {
 
     /// Every place that the profile knows what to do with.
     pub(crate) fn places(&self) -> impl Iterator<Item = &str> {
-        let steps = [
-            &self.before,
-            &self.after_snapshot,
-            &self.before_restore,
-            &self.after_restore,
-        ];
+        let of_steps = self.steps.all().filter_map(|(_, step)| match step.action.at() {
+            Some(At::Place(place)) => Some(place.as_str()),
+            _ => None,
+        });
         (self.roots.iter().filter_map(|r| r.place.as_deref()))
             .chain(self.needs.iter().map(String::as_str))
-            .chain(steps.into_iter().flatten().filter_map(|s| s.place.as_deref()))
+            .chain(of_steps)
     }
 }

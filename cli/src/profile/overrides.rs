@@ -7,6 +7,11 @@
 //! include = ["Import.*"]       # instead of the profile's, for every root
 //! exclude = ["*.bak"]          # besides the profile's: those are there for a reason
 //! submit = true                # an option of the profile
+//! services = ["MSExchangeCCMC"] # instead of the profile's
+//! keep = { daily = 30 }        # instead of the profile's policy
+//!
+//! [connector.cc-mail.commands] # commands that the profile leaves to its user, by name
+//! backup = ["ntbackup", "backup", "systemstate"]
 //!
 //! [connector.cc-mail.roots]    # where a root lies, instead of below its place
 //! programs = "/mnt/exch1/ccmail/bin"
@@ -17,11 +22,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::keep::Keep;
 use super::table::{Entry, Section, unknown_key};
-use super::{ConfigError, Hint, Location, Profile};
+use super::{Action, ConfigError, Hint, Location, Profile};
 
 /// The keys of `[connector.NAME]` that are no options of a profile.
-pub(crate) const CONNECTOR_KEYS: [&str; 5] = ["enabled", "every", "include", "exclude", "roots"];
+pub(crate) const CONNECTOR_KEYS: [&str; 8] = [
+    "enabled", "every", "include", "exclude", "roots", "services", "keep", "commands",
+];
 
 /// One `[connector.NAME]`.
 #[derive(Debug, Clone)]
@@ -38,6 +46,12 @@ pub(crate) struct Override {
     pub(crate) exclude: Vec<String>,
     /// What changes for single roots.
     pub(crate) roots: BTreeMap<String, RootOverride>,
+    /// Instead of the profile's services.
+    pub(crate) services: Option<Vec<String>>,
+    /// Instead of the profile's policy.
+    pub(crate) keep: Option<Keep>,
+    /// Commands that the profile leaves to its user.
+    pub(crate) commands: Vec<NamedCommand>,
     /// The profile's options; which there are is known only with the profile.
     pub(crate) options: Vec<OptionValue>,
 }
@@ -53,6 +67,17 @@ pub(crate) struct RootOverride {
     pub(crate) include: Option<Vec<String>>,
     /// Besides the excludes of the profile.
     pub(crate) exclude: Vec<String>,
+}
+
+/// A command for a step that has a name and none of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct NamedCommand {
+    /// The step's name.
+    pub(crate) name: String,
+    /// Where it was written.
+    pub(crate) at: Box<Location>,
+    /// The program and its arguments.
+    pub(crate) command: Vec<String>,
 }
 
 /// A key that can only be an option of the profile.
@@ -82,8 +107,21 @@ impl Override {
                 roots.insert(entry.key.to_owned(), root);
             }
         }
+        let mut commands = Vec::new();
+        if let Some(table) = s.section("commands", &format!("{inner}.commands]"))? {
+            for entry in table.entries() {
+                commands.push(NamedCommand {
+                    name: entry.key.to_owned(),
+                    at: entry.at(),
+                    command: entry.command()?,
+                });
+            }
+        }
         Ok(Self {
             at: s.at(),
+            services: s.entry("services").map(|_| s.strings("services")).transpose()?,
+            keep: Keep::parse(s, &format!("{inner}.keep]"))?,
+            commands,
             enabled: s.boolean("enabled")?.unwrap_or(true),
             every: s.duration("every")?,
             include: s.patterns("include")?,
@@ -99,6 +137,24 @@ impl Override {
                 })
                 .collect(),
         })
+    }
+
+    /// Puts into the profile what it says, but for patterns and paths, which are looked at where roots are found.
+    pub(crate) fn apply(&self, profile: &mut Profile) {
+        profile.every = self.every.or(profile.every);
+        if let Some(services) = &self.services {
+            profile.services.clone_from(services);
+        }
+        if self.keep.is_some() {
+            profile.keep.clone_from(&self.keep);
+        }
+        for step in profile.steps.all_mut() {
+            if let Action::Run(run) = &mut step.action
+                && let Some(own) = self.commands.iter().find(|c| Some(&c.name) == run.name.as_ref())
+            {
+                run.command.clone_from(&own.command);
+            }
+        }
     }
 
     /// Fails if it sets an option or a root that the profile has not.
@@ -118,6 +174,23 @@ impl Override {
                     wanted: "true or false",
                     found: option.value_type,
                     hint: Hint::text("without quotes"),
+                });
+            }
+        }
+        for command in &self.commands {
+            let names: Vec<&str> = (profile.steps.all())
+                .filter_map(|(_, step)| match &step.action {
+                    Action::Run(run) => run.name.as_deref(),
+                    _ => None,
+                })
+                .collect();
+            if !names.contains(&command.name.as_str()) {
+                return Err(ConfigError::UnknownName {
+                    at: command.at.clone(),
+                    what: "command",
+                    name: command.name.clone(),
+                    table: format!("[connector.{}.commands]", profile.name),
+                    hint: Hint::nearest(&command.name, &names, "its commands:"),
                 });
             }
         }

@@ -5,6 +5,8 @@
 //! title = "Guest book"
 //! inherit = "lotus-notes"          # starts from another profile; lists are continued, roots replaced by name
 //! every = "15m"
+//! stage = "connectors"             # the default; system, stores: what a recovery does before the connectors
+//! recovered-with = ["lotus-notes"] # connectors whose recovery makes this one's needless
 //! case-insensitive = true
 //! include = ["*.tbl"]              # of every root; nothing here and in the root means everything
 //! exclude = ["*.tmp"]
@@ -24,6 +26,7 @@
 //! exclude = []
 //! text = "what it holds"
 //! statements = ["S14"]
+//! restore = { text = "how it is put back", statements = ["S29"] }
 //!
 //! [option.submit]                  # can be set in [connector.NAME]
 //! default = false
@@ -32,17 +35,30 @@
 //! exclude = []                     # adds to the excludes
 //! allow = ["Submit/*.ccm"]         # takes out of the excludes
 //!
-//! [[before]]                       # and [[after-snapshot]], [[before-restore]], [[after-restore]]
-//! kind = "stop-services"           # start-services, snapshot-volume, run, restore, delete, check, probe
-//! text = "why"
-//! services = ["LME-NOTES"]         # left out, the profile's
-//! root = "conndata"                # or place = "groupwise-api"
-//! paths = ["*.seq"]
-//! optional = false
+//! [[set]]                          # files of one generation: read again until none changes meanwhile
+//! name = "databases"
+//! root = "mdbdata"
+//! paths = ["*.edb", "*.stm"]
+//! by = "stem"                      # only files of one name but for the extension; left out, all of them
 //!
-//! [[manual]]                       # what only a person can do
-//! when = "after-restore"           # setup, before-snapshot, after-snapshot, before-restore, finish, on-loss
-//! text = "run the client against the Notes server"
+//! [keep]                           # which snapshots are kept; left out, all
+//! hourly = 24                      # last, minutely, hourly, daily, weekly, monthly, yearly
+//! within = "2d"
+//! changes = true
+//!
+//! [[before-snapshot]]              # setup, before-snapshot, after-snapshot, before-restore, after-restore,
+//! kind = "run"                     # check, finish, on-loss: see `step` for the phases and the kinds
+//! text = "why"
+//! command = ["sqlite3", "{root:db}/app.db", "…"]
+//! environment = { LC_ALL = "C" }
+//! timeout = "10m"
+//! on-failure = "stop"              # the default; warn, ignore
+//!
+//! [[after-restore]]
+//! kind = "delete"
+//! text = "stale files"
+//! root = "db"
+//! paths = ["*-wal", "*-shm"]
 //!
 //! [[note]]
 //! text = "what one should know"
@@ -51,16 +67,20 @@
 //! Whatever has a `text` may have `statements`, `source` (where it comes from, if not from the article) and
 //! `unconfirmed = true`.
 
+use super::keep::Keep;
+use super::parse_step::parse_step;
 use super::table::{Document, Entry, Section, is_plain_name};
-use super::{Choice, Manual, Note, Origin, Profile, Root, Step, StepKind, When};
+use super::{Choice, Note, Origin, Phase, Profile, Root, Set, Stage, Steps};
 use super::{ConfigError, Hint, Location};
 
-/// The keys of a profile.
-const KEYS: [&str; 19] = [
+/// The keys of a profile, besides its phases.
+const KEYS: [&str; 18] = [
     "name",
     "title",
     "inherit",
     "every",
+    "stage",
+    "recovered-with",
     "case-insensitive",
     "include",
     "exclude",
@@ -70,16 +90,13 @@ const KEYS: [&str; 19] = [
     "statements",
     "root",
     "option",
-    "before",
-    "after-snapshot",
-    "before-restore",
-    "after-restore",
-    "manual",
+    "set",
+    "keep",
     "note",
 ];
 
 /// What can stand beside every `text`.
-const NOTE_KEYS: [&str; 4] = ["text", "statements", "source", "unconfirmed"];
+pub(super) const NOTE_KEYS: [&str; 4] = ["text", "statements", "source", "unconfirmed"];
 
 /// A profile as it was written, before it has what it inherits.
 #[derive(Debug, Clone)]
@@ -123,7 +140,8 @@ pub(crate) fn parse_file(file: &str, stem: &str, text: &str, origin: Origin) -> 
 
 /// Reads a profile from a table; `name` is the table's.
 pub(crate) fn parse_section(section: &Section<'_>, name: &str, origin: Origin) -> Result<Draft, ConfigError> {
-    section.only(&KEYS)?;
+    let phases = Phase::ALL.map(|(word, _)| word);
+    section.only(&[&KEYS[..], &phases].concat())?;
     if let Some(entry) = section.entry("name") {
         let given = entry.filled_string()?;
         if given != name {
@@ -132,9 +150,15 @@ pub(crate) fn parse_section(section: &Section<'_>, name: &str, origin: Origin) -
         }
     }
     let case_insensitive = section.boolean("case-insensitive")?;
-    let steps = |key: &str| {
-        let sections = section.sections(key, &title_of(section, key))?;
-        sections.iter().map(parse_step).collect::<Result<Vec<_>, _>>()
+    let mut steps = Steps::default();
+    for (word, phase) in Phase::ALL {
+        for s in section.sections(word, &title_of(section, word))? {
+            steps.of_mut(phase).push(parse_step(&s, phase)?);
+        }
+    }
+    let stage = match section.entry("stage") {
+        Some(_) => Some(choose(section, "stage", "stage", &Stage::ALL, "")?),
+        None => None,
     };
     let inherit = match section.entry("inherit") {
         Some(entry) => Some((entry.filled_string()?.to_owned(), entry.at())),
@@ -154,13 +178,13 @@ pub(crate) fn parse_section(section: &Section<'_>, name: &str, origin: Origin) -
         exclude: section.patterns("exclude")?.unwrap_or_default(),
         roots: parse_roots(section)?,
         options: parse_options(section)?,
-        before: steps("before")?,
-        after_snapshot: steps("after-snapshot")?,
-        before_restore: steps("before-restore")?,
-        after_restore: steps("after-restore")?,
-        manual: (section.sections("manual", &title_of(section, "manual"))?.iter())
-            .map(parse_manual)
+        sets: (section.sections("set", &title_of(section, "set"))?.iter())
+            .map(parse_set)
             .collect::<Result<_, _>>()?,
+        keep: Keep::parse(section, &format!("[{}keep]", prefix_of(section)))?,
+        stage,
+        recovered_with: section.strings("recovered-with")?,
+        steps,
         notes: (section.sections("note", &title_of(section, "note"))?.iter())
             .map(|s| s.only(&NOTE_KEYS).and_then(|()| parse_note(s, true)))
             .collect::<Result<_, _>>()?,
@@ -226,7 +250,7 @@ fn parse_roots(section: &Section<'_>) -> Result<Vec<Root>, ConfigError> {
 
 fn parse_root(s: &Section<'_>) -> Result<Root, ConfigError> {
     let own = [
-        "name", "place", "path", "file", "required", "option", "include", "exclude",
+        "name", "place", "path", "file", "required", "option", "include", "exclude", "restore",
     ];
     s.only(&[&own[..], &NOTE_KEYS].concat())?;
     let name = s.required_entry(
@@ -259,6 +283,12 @@ fn parse_root(s: &Section<'_>) -> Result<Root, ConfigError> {
         include: s.patterns("include")?.unwrap_or_default(),
         exclude: s.patterns("exclude")?.unwrap_or_default(),
         note: parse_note(s, false)?,
+        restore: match s.section("restore", "restore")? {
+            Some(restore) => restore
+                .only(&NOTE_KEYS)
+                .and_then(|()| parse_note(&restore, true))?,
+            None => Note::default(),
+        },
     })
 }
 
@@ -288,41 +318,37 @@ fn parse_options(section: &Section<'_>) -> Result<Vec<Choice>, ConfigError> {
     all.entries().map(parse).collect()
 }
 
-fn parse_step(s: &Section<'_>) -> Result<Step, ConfigError> {
-    let own = ["kind", "services", "root", "place", "paths", "optional"];
-    s.only(&[&own[..], &NOTE_KEYS].concat())?;
-    let words: Vec<&str> = StepKind::ALL.iter().map(|(word, _)| *word).collect();
-    let hint = format!("one of: {}", words.join(", "));
-    let kind = choose(s, "kind", "kind of step", &StepKind::ALL, &hint)?;
-    Ok(Step {
-        kind,
-        note: parse_note(s, true)?,
-        services: s.strings("services")?,
-        root: s.string("root")?.map(str::to_owned),
-        place: s.string("place")?.map(str::to_owned),
-        paths: s.patterns("paths")?.unwrap_or_default(),
-        optional: s.boolean("optional")?.unwrap_or(false),
-    })
-}
-
-fn parse_manual(s: &Section<'_>) -> Result<Manual, ConfigError> {
-    s.only(&[&["when"][..], &NOTE_KEYS].concat())?;
-    let words: Vec<&str> = When::ALL.iter().map(|(word, _)| *word).collect();
-    let when = choose(
-        s,
-        "when",
-        "moment",
-        &When::ALL,
-        &format!("one of: {}", words.join(", ")),
-    )?;
-    Ok(Manual {
-        when,
-        note: parse_note(s, true)?,
+fn parse_set(s: &Section<'_>) -> Result<Set, ConfigError> {
+    s.only(&[&["name", "root", "paths", "by"][..], &NOTE_KEYS].concat())?;
+    let name = s.required_entry("name", "write name = \"databases\"")?;
+    let root = s.required_entry("root", "say in which root the files are")?;
+    let paths = s.required_entry("paths", "say which files: paths = [\"*.edb\", \"*.stm\"]")?;
+    let patterns = s.patterns("paths")?.unwrap_or_default();
+    if patterns.is_empty() {
+        let hint = Hint::text("write paths = [\"*.edb\", \"*.stm\"]");
+        return Err(paths.bad("[]", "names no files".to_owned(), hint));
+    }
+    let by_stem = match s.entry("by") {
+        Some(_) => choose(
+            s,
+            "by",
+            "way to belong together",
+            &[("stem", true), ("root", false)],
+            "",
+        )?,
+        None => false,
+    };
+    Ok(Set {
+        name: name.filled_string()?.to_owned(),
+        root: root.filled_string()?.to_owned(),
+        paths: patterns,
+        by_stem,
+        note: parse_note(s, false)?,
     })
 }
 
 /// The value of a key that has to be one of a few words.
-fn choose<T: Copy>(
+pub(super) fn choose<T: Copy>(
     s: &Section<'_>,
     key: &str,
     what: &'static str,
@@ -339,7 +365,7 @@ fn choose<T: Copy>(
 }
 
 /// Reads `text`, `statements`, `source` and `unconfirmed`.
-fn parse_note(s: &Section<'_>, text_required: bool) -> Result<Note, ConfigError> {
+pub(super) fn parse_note(s: &Section<'_>, text_required: bool) -> Result<Note, ConfigError> {
     let text = if text_required {
         s.required_entry("text", "say in a few words what it is")?
             .filled_string()?

@@ -141,14 +141,13 @@ impl Profile {
         if !self.expect.is_empty() && !self.finds_expected(&roots) {
             warnings.push(self.nothing_expected(config));
         }
-        let every = table.and_then(|t| t.every).or(self.every);
         Ok(ResolvedConnector {
             name: self.name.clone(),
             roots,
             skipped,
             warnings,
             notices,
-            every,
+            every: self.every,
         })
     }
 

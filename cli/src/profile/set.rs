@@ -3,7 +3,7 @@
 use crate::config::Config;
 
 use super::error::{ConfigError, Hint, ResolveError};
-use super::{Draft, Origin, Profile, ResolvedConnector, Step, StepKind, builtin, parse_file};
+use super::{Action, At, Draft, Origin, Phase, Profile, ResolvedConnector, builtin, parse_file};
 
 /// Every profile of a configuration.
 #[derive(Debug, Clone)]
@@ -69,6 +69,10 @@ impl Profiles {
         let mut profiles = Vec::with_capacity(drafts.len() - 1);
         for draft in &drafts[..drafts.len() - 1] {
             let mut profile = complete(draft, &drafts, &names, &mut Vec::new())?;
+            if let Some(table) = config.connectors.get(&profile.name) {
+                table.check(&profile)?;
+                table.apply(&mut profile);
+            }
             check(&mut profile, draft)?;
             profiles.push(profile);
         }
@@ -128,7 +132,7 @@ impl Profiles {
             failed: Vec::new(),
         };
         let mut chosen = Vec::new();
-        for name in names {
+        for name in names.iter().flat_map(|name| config.members(name)) {
             let profile = self.get(name)?;
             if !chosen
                 .iter()
@@ -171,18 +175,34 @@ impl Profiles {
     /// Finds in the configuration what no profile knows.
     fn check_config(&self, config: &Config) -> Result<(), ConfigError> {
         for (name, table) in &config.connectors {
-            match self.profiles.iter().find(|p| p.name == *name) {
-                Some(profile) => table.check(profile)?,
-                None => {
-                    let hint = Hint::nearest(name, self.names(), "connectors:");
-                    let (at, name) = (table.at.clone(), name.clone());
-                    let table = "[connector]".to_owned();
+            if !self.names().any(|known| known == name) {
+                let hint = Hint::nearest(name, self.names(), "connectors:");
+                return Err(ConfigError::UnknownName {
+                    at: table.at.clone(),
+                    what: "connector",
+                    name: name.clone(),
+                    table: "[connector]".to_owned(),
+                    hint,
+                });
+            }
+        }
+        for (name, group) in &config.groups {
+            if self.names().any(|known| known.eq_ignore_ascii_case(name)) {
+                return Err(ConfigError::Duplicate {
+                    at: group.at.clone(),
+                    what: "connector",
+                    name: name.clone(),
+                    hint: Hint::text("give the group a name of its own"),
+                });
+            }
+            for member in &group.connectors {
+                if !self.names().any(|known| known == member) {
                     return Err(ConfigError::UnknownName {
-                        at,
+                        at: group.at.clone(),
                         what: "connector",
-                        name,
-                        table,
-                        hint,
+                        name: member.clone(),
+                        table: "[groups]".to_owned(),
+                        hint: Hint::nearest(member, self.names(), "connectors:"),
                     });
                 }
             }
@@ -260,11 +280,18 @@ fn complete(
     profile.services.splice(0..0, base.services);
     profile.include.splice(0..0, base.include);
     profile.exclude.splice(0..0, base.exclude);
-    profile.before.splice(0..0, base.before);
-    profile.after_snapshot.splice(0..0, base.after_snapshot);
-    profile.before_restore.splice(0..0, base.before_restore);
-    profile.after_restore.splice(0..0, base.after_restore);
-    profile.manual.splice(0..0, base.manual);
+    let own: Vec<String> = profile.sets.iter().map(|s| s.name.clone()).collect();
+    profile
+        .sets
+        .splice(0..0, base.sets.into_iter().filter(|s| !own.contains(&s.name)));
+    profile.keep = profile.keep.or(base.keep);
+    profile.stage = profile.stage.or(base.stage);
+    profile.recovered_with.splice(0..0, base.recovered_with);
+    for (_, phase) in Phase::ALL {
+        let (own, base) = (profile.steps.of_mut(phase), base.steps.of(phase));
+        let at = if phase.base_comes_last() { own.len() } else { 0 };
+        own.splice(at..at, base.iter().cloned());
+    }
     profile.notes.splice(0..0, base.notes);
     Ok(profile)
 }
@@ -298,31 +325,28 @@ fn check(profile: &mut Profile, draft: &Draft) -> Result<(), ConfigError> {
         }
     }
     let roots: Vec<&str> = profile.roots.iter().map(|r| r.name.as_str()).collect();
-    let steps = [
-        &profile.before,
-        &profile.after_snapshot,
-        &profile.before_restore,
-        &profile.after_restore,
-    ];
-    for root in steps.into_iter().flatten().filter_map(|s| s.root.as_deref()) {
+    let of_steps = profile
+        .steps
+        .all()
+        .filter_map(|(_, step)| match step.action.at() {
+            Some(At::Root(root)) => Some(root.as_str()),
+            _ => None,
+        });
+    for root in of_steps.chain(profile.sets.iter().map(|s| s.root.as_str())) {
         if !roots.contains(&root) {
             return Err(unknown("root", root, &roots));
         }
     }
     let services = profile.services.clone();
-    let fill = |step: &mut Step| {
-        if step.services.is_empty() {
-            match step.kind {
-                StepKind::StopServices => step.services.clone_from(&services),
-                // What depends on another service is stopped before it and started after it.
-                StepKind::StartServices => step.services = services.iter().rev().cloned().collect(),
-                _ => {}
+    for step in profile.steps.all_mut() {
+        match &mut step.action {
+            Action::StopServices { services: own } if own.is_empty() => own.clone_from(&services),
+            // What depends on another service is stopped before it and started after it.
+            Action::StartServices { services: own } if own.is_empty() => {
+                *own = services.iter().rev().cloned().collect();
             }
+            _ => {}
         }
-    };
-    profile.before.iter_mut().for_each(fill);
-    profile.after_snapshot.iter_mut().for_each(fill);
-    profile.before_restore.iter_mut().for_each(fill);
-    profile.after_restore.iter_mut().for_each(fill);
+    }
     Ok(())
 }

@@ -5,19 +5,35 @@ use serde::Serialize;
 use crate::config::Config;
 
 use super::resolve::PLACES;
-use super::{Manual, Note, Origin, Profile, Root, Statement, Step, StepKind, When, pattern};
+use super::{Action, Keep, Note, OnFailure, Origin, Phase, Profile, Root, Set, Statement, Step, pattern};
 
-/// What `connectors show --json` prints: these fields, no others.
+/// What `connectors show --json` prints.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ConnectorInfo {
     name: String,
     roots: Vec<RootInfo>,
     include: Vec<String>,
     exclude: Vec<String>,
+    /// Before a snapshot.
     before: Vec<Step>,
+    after_snapshot: Vec<Step>,
+    before_restore: Vec<Step>,
+    /// After a restore, to the end of it: checks included.
     after_restore: Vec<Step>,
-    manual: Vec<Manual>,
+    manual: Vec<ManualInfo>,
+    checks: Vec<Step>,
+    sets: Vec<Set>,
+    keep: Option<Keep>,
+    every_seconds: Option<u64>,
     statements: Vec<Statement>,
+}
+
+/// What only a person can do, in [`ConnectorInfo`].
+#[derive(Debug, Clone, Serialize)]
+struct ManualInfo {
+    when: Phase,
+    #[serde(flatten)]
+    note: Note,
 }
 
 /// A root in [`ConnectorInfo`].
@@ -75,19 +91,25 @@ impl ConnectorInfo {
                 of_roots(|r| &r.include, &profile.include)
             },
             exclude: of_roots(|r| &r.exclude, &profile.exclude),
-            before: profile.before.clone(),
-            after_restore: profile.after_restore.clone(),
-            manual: by_moment(profile).into_iter().cloned().collect(),
+            before: profile.steps.of(Phase::BeforeSnapshot).to_vec(),
+            after_snapshot: profile.steps.of(Phase::AfterSnapshot).to_vec(),
+            before_restore: profile.steps.of(Phase::BeforeRestore).to_vec(),
+            after_restore: [Phase::AfterRestore, Phase::Check, Phase::Finish]
+                .map(|phase| profile.steps.of(phase))
+                .concat(),
+            manual: (profile.steps.all().filter(|(_, s)| s.action == Action::Manual))
+                .map(|(when, s)| ManualInfo {
+                    when,
+                    note: s.note.clone(),
+                })
+                .collect(),
+            checks: profile.steps.of(Phase::Check).to_vec(),
+            sets: profile.sets.clone(),
+            keep: profile.keep.clone(),
+            every_seconds: profile.every.map(|d| d.as_secs()),
             statements: profile.all_statements(),
         }
     }
-}
-
-/// What a person has to do, in the order of the work.
-fn by_moment(profile: &Profile) -> Vec<&Manual> {
-    let mut manual: Vec<&Manual> = profile.manual.iter().collect();
-    manual.sort_by_key(|m| m.when);
-    manual
 }
 
 /// Columns of the text.
@@ -106,6 +128,7 @@ pub(crate) fn describe(profile: &Profile, config: &Config) -> String {
             .every
             .map(|d| format!("every {}", pattern::show_duration(d))),
     );
+    facts.extend(profile.keep.as_ref().map(|keep| format!("keeps {}", keep.show())));
     facts.extend(
         profile
             .case_insensitive
@@ -140,6 +163,7 @@ pub(crate) fn describe(profile: &Profile, config: &Config) -> String {
             page.item(&indent, &format!("without {}", root.exclude.join("  ")));
         }
         page.note(&indent, "", &root.note);
+        page.note(&indent, "restoring: ", &root.restore);
     }
     if !profile.include.is_empty() {
         page.item("of all of them only", &profile.include.join("  "));
@@ -177,25 +201,38 @@ pub(crate) fn describe(profile: &Profile, config: &Config) -> String {
             page.note(&format!("{} = {}", option.name, option.default), "", &option.note);
         }
     }
-    for (title, steps) in [
-        ("Before a snapshot", &profile.before),
-        ("After a snapshot", &profile.after_snapshot),
-        ("Before restoring", &profile.before_restore),
-        ("After restoring", &profile.after_restore),
-    ] {
-        page.steps(title, steps);
-    }
-    if !profile.manual.is_empty() {
-        page.heading("Only a person can");
-        let words = |when: When| {
-            When::ALL
-                .iter()
-                .find(|(_, w)| *w == when)
-                .map_or("", |(word, _)| *word)
-        };
-        for manual in by_moment(profile) {
-            page.note(&format!("{:15}", words(manual.when)), "", &manual.note);
+    if !profile.sets.is_empty() {
+        page.heading("Files of one generation, read again until none of them changes meanwhile");
+        for set in &profile.sets {
+            let by = if set.by_stem {
+                ", by name without extension"
+            } else {
+                ""
+            };
+            page.item(
+                &set.name,
+                &format!("{} in <{}>{by}", set.paths.join("  "), set.root),
+            );
+            page.note(&" ".repeat(set.name.chars().count()), "", &set.note);
         }
+    }
+    for (title, phase) in [
+        ("Once, before the first snapshot", Phase::Setup),
+        ("Before a snapshot", Phase::BeforeSnapshot),
+        ("After a snapshot", Phase::AfterSnapshot),
+        ("Before restoring", Phase::BeforeRestore),
+        (
+            "After restoring, when every byte is back and verified",
+            Phase::AfterRestore,
+        ),
+        (
+            "Checks, after restoring, in a rehearsal and in `connectors check`",
+            Phase::Check,
+        ),
+        ("Last of a restore", Phase::Finish),
+        ("When data turns out to be lost", Phase::OnLoss),
+    ] {
+        page.steps(title, profile.steps.of(phase));
     }
     if !profile.notes.is_empty() {
         page.heading("Good to know");
@@ -260,6 +297,9 @@ impl Page {
 
     /// A label, and beside it a note with its statements and how far it can be trusted.
     fn note(&mut self, label: &str, prefix: &str, note: &Note) {
+        if note.text.is_empty() && note.statements.is_empty() {
+            return;
+        }
         let mut text = format!("{prefix}{}", note.text);
         let mut behind: Vec<String> = note.statements.iter().map(Statement::to_string).collect();
         behind.extend(note.source.clone());
@@ -282,24 +322,35 @@ impl Page {
             if step.optional {
                 prefix.push_str("(may be left out) ");
             }
-            match step.kind {
-                StepKind::StopServices => prefix.push_str(&format!("stop {}: ", step.services.join(", "))),
-                StepKind::StartServices => prefix.push_str(&format!("start {}: ", step.services.join(", "))),
-                StepKind::Delete => prefix.push_str(&format!(
-                    "delete {} in {}: ",
-                    step.paths.join(", "),
-                    step.root
-                        .as_deref()
-                        .or(step.place.as_deref())
-                        .unwrap_or("every root")
-                )),
-                StepKind::SnapshotVolume => prefix.push_str("take a snapshot of the volume: "),
-                StepKind::Run => prefix.push_str("run: "),
-                StepKind::Restore => {}
-                StepKind::Check => prefix.push_str("check that "),
-                StepKind::Probe => prefix.push_str("try whether "),
+            match step.on_failure {
+                OnFailure::Stop => {}
+                OnFailure::Warn => prefix.push_str("(a failure is a warning) "),
+                OnFailure::Ignore => prefix.push_str("(a failure is ignored) "),
             }
+            prefix.push_str(&what(&step.action));
             self.note(&format!("{}.", number + 1), &prefix, &step.note);
         }
+    }
+}
+
+/// What a step does, in front of the text that says why.
+pub(crate) fn what(action: &Action) -> String {
+    let of = |word: &str, paths: &[String], at: String| format!("{word} {} in {at}: ", paths.join(", "));
+    match action {
+        Action::Manual => "by a person: ".to_owned(),
+        Action::Run(run) if !run.command.is_empty() => format!("run {}: ", run.command.join(" ")),
+        Action::Run(run) => format!("run what `{}` names: ", run.name.as_deref().unwrap_or_default()),
+        Action::StopServices { services } => format!("stop {}: ", services.join(", ")),
+        Action::StartServices { services } => format!("start {}: ", services.join(", ")),
+        Action::Delete(files) => of("delete", &files.paths, files.at.show()),
+        Action::Quarantine(files) => of("set aside", &files.paths, files.at.show()),
+        Action::Require(files) => of("require", &files.paths, files.at.show()),
+        Action::Probe { at } => format!("read and write in {}: ", at.show()),
+        Action::CheckSizes { at, .. } => format!("check sizes in {}: ", at.show()),
+        Action::Compare { at, values } => {
+            let paths: Vec<String> = values.iter().map(|value| value.path.clone()).collect();
+            of("compare", &paths, at.show())
+        }
+        Action::Recognise { files, .. } => of("look into", &files.paths, files.at.show()),
     }
 }

@@ -10,32 +10,8 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, Hint, Location};
 use super::{Statement, pattern};
 
-/// Keys that later versions will act on, with what to do until then.
-const RESERVED: [(&str, &str); 8] = [
-    (
-        "command",
-        "steps are shown to a person, none is run yet: say in `text` what to do",
-    ),
-    (
-        "check",
-        "checks after restoring come later: describe it as a step with kind = \"check\"",
-    ),
-    ("set", "consistency sets come later"),
-    ("keep", "leave it out: this version keeps every snapshot"),
-    ("retention", "leave it out: this version keeps every snapshot"),
-    (
-        "group",
-        "groups of connectors come later: name several with --connector",
-    ),
-    ("schedule", "say how often with `every`, such as every = \"15m\""),
-    (
-        "commands",
-        "steps are shown to a person, none is run yet: write [[before]] or [[after-restore]]",
-    ),
-];
-
 /// What other tools call our keys.
-const FOREIGN: [(&str, &str); 16] = [
+const FOREIGN: [(&str, &str); 27] = [
     ("source-directories", "root"),
     ("source", "root"),
     ("sources", "root"),
@@ -47,8 +23,19 @@ const FOREIGN: [(&str, &str); 16] = [
     ("iexclude", "exclude"),
     ("repository", "archive"),
     ("repositories", "archive"),
-    ("run-before", "before"),
+    ("before", "before-snapshot"),
+    ("after", "after-snapshot"),
+    ("run-before", "before-snapshot"),
     ("run-after", "after-snapshot"),
+    ("run-after-fail", "after-snapshot"),
+    ("run-finally", "after-snapshot"),
+    ("before-backup", "before-snapshot"),
+    ("after-backup", "after-snapshot"),
+    ("commands", "before-snapshot"),
+    ("schedule", "every"),
+    ("retention", "keep"),
+    ("env", "environment"),
+    ("when-failed", "on-failure"),
     ("description", "title"),
     ("interval", "every"),
     ("ignore-case", "case-insensitive"),
@@ -175,15 +162,23 @@ impl<'a> Section<'a> {
 
     /// One key that has to be there.
     pub(crate) fn required_entry(&self, key: &str, hint: &str) -> Result<Entry<'a>, ConfigError> {
-        self.entry(key).ok_or_else(|| {
-            let (at, table) = (self.at(), self.title.clone());
-            ConfigError::MissingKey {
-                at,
-                table,
-                key: key.to_owned(),
-                hint: Hint::text(hint),
-            }
-        })
+        self.entry(key).ok_or_else(|| self.missing(key, hint))
+    }
+
+    /// The error for a key that is not there.
+    pub(crate) fn missing(&self, key: &str, hint: &str) -> ConfigError {
+        let (at, table) = (self.at(), self.title.clone());
+        ConfigError::MissingKey {
+            at,
+            table,
+            key: key.to_owned(),
+            hint: Hint::text(hint),
+        }
+    }
+
+    /// A whole number from 0 on, if it is there.
+    pub(crate) fn number(&self, key: &str) -> Result<Option<u64>, ConfigError> {
+        self.entry(key).map(|e| e.number()).transpose()
     }
 
     /// `true` or `false`, if it is there.
@@ -283,14 +278,6 @@ impl<'a> Section<'a> {
 pub(crate) fn unknown_key(at: Box<Location>, key: &str, table: &str, known: &[&str]) -> ConfigError {
     let (key, table) = (key.to_owned(), table.to_owned());
     let plain = key.to_lowercase().replace('_', "-");
-    if let Some((_, text)) = RESERVED.iter().find(|(name, _)| *name == plain) {
-        return ConfigError::Reserved {
-            at,
-            key,
-            table,
-            hint: Hint::text(*text),
-        };
-    }
     let hint = match FOREIGN
         .iter()
         .find(|(name, ours)| *name == plain && known.contains(ours))
@@ -351,6 +338,36 @@ impl<'a> Entry<'a> {
             return Err(self.bad(text, "is empty".to_owned(), Hint::NONE));
         }
         Ok(text)
+    }
+
+    /// The value as a whole number from 0 on.
+    pub(crate) fn number(&self) -> Result<u64, ConfigError> {
+        let DeValue::Integer(number) = self.value else {
+            return Err(self.wrong("a whole number", Hint::NONE));
+        };
+        let text = number.as_str();
+        u64::from_str_radix(text, number.radix())
+            .map_err(|_| self.bad(text, "is not a number from 0 on".to_owned(), Hint::NONE))
+    }
+
+    /// The value as a program with its arguments.
+    pub(crate) fn command(&self) -> Result<Vec<String>, ConfigError> {
+        let how = || {
+            Hint::text(format!(
+                "write {} = [\"program\", \"argument\"]: no shell reads it",
+                self.key
+            ))
+        };
+        let DeValue::Array(_) = self.value else {
+            return Err(self.wrong("an array of strings", how()));
+        };
+        let words: Vec<String> = (self.items()?.iter())
+            .map(|e| e.string().map(str::to_owned))
+            .collect::<Result<_, _>>()?;
+        match words.first() {
+            Some(program) if !program.trim().is_empty() => Ok(words),
+            _ => Err(self.bad("[]", "names no program".to_owned(), how())),
+        }
     }
 
     /// The value as true or false.

@@ -142,10 +142,14 @@ fn built_in_profiles_say_what_the_table_says() {
             "{name}"
         );
     }
-    let starts = &profiles.get("groupwise").unwrap().after_restore;
+    let starts = &profiles.get("groupwise").unwrap().steps.of(Phase::Finish)[0];
     assert_eq!(
-        starts.last().unwrap().services,
-        ["MSExchangeCoCo", "MSExchangeGWRtr", "LME-GWISE"]
+        starts.action,
+        Action::StartServices {
+            services: ["MSExchangeCoCo", "MSExchangeGWRtr", "LME-GWISE"]
+                .map(str::to_owned)
+                .into(),
+        }
     );
     assert_eq!(
         profiles.get("conn-tables").unwrap().every,
@@ -330,7 +334,7 @@ fn a_profile_of_ones_own_starts_from_another() {
     make(folder.path(), &["ex/Conndata", "notes-eu"]);
     let profile = profiles.get("notes-eu").unwrap();
     assert_eq!(profile.title, "Connector for Lotus Notes");
-    assert_eq!(profile.after_restore.len(), 3);
+    assert_eq!(profile.steps.of(Phase::AfterRestore).len(), 1);
     assert!(profile.case_insensitive);
     let found = profile.resolve(&config).unwrap();
     assert_eq!(found.every, Some(Duration::from_secs(300)));
