@@ -7,6 +7,7 @@ mod config;
 mod context;
 mod failure;
 mod find;
+mod procedure;
 mod profile;
 mod select;
 mod show;
