@@ -1,0 +1,299 @@
+//! How far a restore came, on disk: the plan in the first line, then a line for everything that begins and ends. Each
+//! line is on disk before the work goes on, so that a run that was killed at any moment can be gone on with, or
+//! taken back.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::Plan;
+use super::files::cannot;
+use crate::failure::{Failure, Result};
+
+/// A line of a journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(crate) enum Event {
+    /// The first line.
+    Planned {
+        /// When.
+        time: String,
+        /// What is going to be done.
+        plan: Box<Plan>,
+    },
+    /// A step begins.
+    Begun {
+        /// When.
+        time: String,
+        /// Its number, from 0 on.
+        step: usize,
+    },
+    /// A step ended.
+    Ended {
+        /// When.
+        time: String,
+        /// Its number, from 0 on.
+        step: usize,
+        /// How.
+        ending: StepEnding,
+        /// What was done, a line each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        notes: Vec<String>,
+        /// What was found wrong, a line each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        findings: Vec<String>,
+    },
+    /// The restore is taken back.
+    Reverting {
+        /// When.
+        time: String,
+    },
+    /// A root is taken back: what was restored is out of its place.
+    TakenOut {
+        /// When.
+        time: String,
+        /// The root's number in the plan.
+        root: usize,
+    },
+    /// A root is taken back: what was there before is there again.
+    PutBack {
+        /// When.
+        time: String,
+        /// The root's number in the plan.
+        root: usize,
+    },
+    /// All of it is taken back.
+    Reverted {
+        /// When.
+        time: String,
+    },
+    /// It stays, and what it replaced goes.
+    Confirmed {
+        /// When.
+        time: String,
+    },
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum StepEnding {
+    /// Done by the tool.
+    Done,
+    /// Done by a person, who said so.
+    ByPerson,
+    /// Passed over by a person, or not for this kind of run.
+    Skipped,
+    /// It failed, or found something wrong, and the work goes on.
+    Warned,
+    /// It failed.
+    Failed,
+}
+
+/// A journal that is open for more lines.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: File,
+    plan: Plan,
+    events: Vec<Event>,
+}
+
+/// How far a root was taken back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Reversal {
+    /// What was restored is out of its place.
+    pub(crate) taken_out: bool,
+    /// What was there before is there again.
+    pub(crate) put_back: bool,
+}
+
+/// The time of a line.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+impl Journal {
+    /// Begins a journal. It must not be there yet.
+    pub(crate) fn create(path: &Path, plan: Plan) -> Result<Self> {
+        let first = Event::Planned {
+            time: now(),
+            plan: Box::new(plan.clone()),
+        };
+        // Under another name until the plan is whole, so that a journal always has one.
+        let draft = path.with_extension("draft");
+        let written = File::create(&draft).and_then(|mut file| {
+            file.write_all(&line(&first)?)?;
+            file.sync_all()
+        });
+        written.map_err(|error| cannot("write", &draft, error))?;
+        fs::rename(&draft, path).map_err(|error| cannot("write", path, error))?;
+        let file = append_to(path)?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            file,
+            plan,
+            events: vec![first],
+        })
+    }
+
+    /// Opens the journal that is there, if there is one.
+    pub(crate) fn open(path: &Path) -> Result<Option<Self>> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(|error| cannot("read", path, error))?,
+        };
+        let mut events = Vec::new();
+        let (mut whole, mut number) = (0, 0);
+        let mut reader = BufReader::new(file);
+        loop {
+            let mut bytes = Vec::new();
+            let len = reader
+                .read_until(b'\n', &mut bytes)
+                .map_err(|error| cannot("read", path, error))?;
+            // A line without an end was being written when the process was killed: it never happened.
+            if bytes.pop() != Some(b'\n') {
+                break;
+            }
+            number += 1;
+            let event = serde_json::from_slice(&bytes).map_err(|error| damaged(path, number, &error.to_string()))?;
+            events.push(event);
+            whole += len as u64;
+        }
+        let plan = match events.first() {
+            Some(Event::Planned { plan, .. }) => Plan::clone(plan),
+            _ => return Err(damaged(path, 1, "it does not begin with a plan")),
+        };
+        let last = plan.steps.len();
+        let knows = |event: &Event| match event {
+            Event::Begun { step, .. } | Event::Ended { step, .. } => *step < last,
+            Event::TakenOut { root, .. } | Event::PutBack { root, .. } => *root < plan.roots.len(),
+            _ => true,
+        };
+        if !events.iter().all(knows) {
+            return Err(damaged(path, number, "it names a step that the plan does not have"));
+        }
+        let file = append_to(path)?;
+        file.set_len(whole).map_err(|error| cannot("write", path, error))?;
+        Ok(Some(Self {
+            path: path.to_path_buf(),
+            file,
+            plan,
+            events,
+        }))
+    }
+
+    /// Writes a line, and waits until it is on disk.
+    pub(crate) fn record(&mut self, event: Event) -> Result<()> {
+        let written = line(&event).and_then(|line| {
+            self.file.write_all(&line)?;
+            self.file.sync_data()
+        });
+        written.map_err(|error| cannot("write", &self.path, error))?;
+        self.events.push(event);
+        Ok(())
+    }
+
+    /// Puts the journal to those of earlier restores; nothing is under way any more.
+    pub(crate) fn file_away(self) -> Result<PathBuf> {
+        let folder = self.path.with_file_name("history");
+        fs::create_dir_all(&folder).map_err(|error| cannot("make folder", &folder, error))?;
+        let name = format!("{}-{}.jsonl", self.plan.connector, self.plan.run);
+        let target = folder.join(name);
+        fs::rename(&self.path, &target).map_err(|error| cannot("write", &target, error))?;
+        Ok(target)
+    }
+
+    /// Where it lies.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What is done.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// When it was begun.
+    pub(crate) fn begun_at(&self) -> &str {
+        match self.events.first() {
+            Some(Event::Planned { time, .. }) => time,
+            _ => "",
+        }
+    }
+
+    /// How a step ended the last time, if it did.
+    pub(crate) fn ending(&self, step: usize) -> Option<(StepEnding, &[String], &[String])> {
+        self.events.iter().rev().find_map(|event| match event {
+            Event::Ended {
+                step: at,
+                ending,
+                notes,
+                findings,
+                ..
+            } if *at == step => Some((*ending, &notes[..], &findings[..])),
+            _ => None,
+        })
+    }
+
+    /// Whether a step need not be done again.
+    pub(crate) fn is_over(&self, step: usize) -> bool {
+        self.ending(step)
+            .is_some_and(|(ending, ..)| ending != StepEnding::Failed)
+    }
+
+    /// Whether a step was ever begun.
+    pub(crate) fn was_begun(&self, step: usize) -> bool {
+        let is = |event: &Event| matches!(event, Event::Begun { step: at, .. } if *at == step);
+        self.events.iter().any(is)
+    }
+
+    /// The first step that is still to be done.
+    pub(crate) fn next(&self) -> Option<usize> {
+        (0..self.plan.steps.len()).find(|step| !self.is_over(*step))
+    }
+
+    /// Whether it is being taken back.
+    pub(crate) fn is_reverting(&self) -> bool {
+        self.events.iter().any(|event| matches!(event, Event::Reverting { .. }))
+    }
+
+    /// Whether it is over, one way or the other, and only has to be cleared away.
+    pub(crate) fn is_closed(&self) -> bool {
+        let closes = |event: &Event| matches!(event, Event::Reverted { .. } | Event::Confirmed { .. });
+        self.events.iter().any(closes)
+    }
+
+    /// How far a root was taken back.
+    pub(crate) fn reversal(&self, root: usize) -> Reversal {
+        let mut reversal = Reversal::default();
+        for event in &self.events {
+            match event {
+                Event::TakenOut { root: at, .. } if *at == root => reversal.taken_out = true,
+                Event::PutBack { root: at, .. } if *at == root => reversal.put_back = true,
+                _ => {}
+            }
+        }
+        reversal
+    }
+}
+
+fn append_to(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .open(path)
+        .map_err(|error| cannot("write", path, error))
+}
+
+fn line(event: &Event) -> io::Result<Vec<u8>> {
+    let mut line = serde_json::to_vec(event).map_err(io::Error::other)?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn damaged(path: &Path, line: usize, why: &str) -> Failure {
+    Failure::new(format!("the journal {} is damaged in line {line}: {why}", path.display()))
+        .hint("it says how far a restore came: mend it from a copy, or move it away if that restore is over")
+}
