@@ -10,6 +10,7 @@ mod find;
 mod profile;
 mod select;
 mod show;
+mod state;
 mod suggest;
 
 use std::process::ExitCode;
