@@ -11,6 +11,7 @@ mod procedure;
 mod profile;
 mod select;
 mod show;
+mod state;
 mod suggest;
 
 use std::process::ExitCode;

@@ -17,6 +17,7 @@ use crate::failure::{Failure, Outcome, Result};
 use crate::profile::{Profiles, ResolvedConnector, ResolvedRoot, check_pattern};
 use crate::select::timestamp;
 use crate::show::{count, duration, json_path, plural, rfc3339, size, with_progress};
+use crate::state::system_host;
 use crate::suggest::nearest;
 
 /// Something to take a snapshot of.
@@ -411,16 +412,6 @@ fn host(cx: &Context, args: &Snapshot) -> String {
         .clone()
         .or_else(|| cx.config.server.clone())
         .unwrap_or_else(system_host)
-}
-
-#[cfg(unix)]
-fn system_host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
-}
-
-#[cfg(not(unix))]
-fn system_host() -> String {
-    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "unknown".into())
 }
 
 /// The archive must not become part of itself.
