@@ -89,7 +89,9 @@ U only owner, mode, time or attributes changed.")]
     #[command(after_help = "Examples:
   restante restore latest --to /tmp/out
   restante restore 77a1b9c4:mail/inbox --to /tmp/out --dry-run
-  restante restore latest --to / --overwrite changed")]
+  restante restore latest --to / --overwrite changed
+  restante restore --connector lotus-notes --dry-run   the plan, step by step
+  restante restore lotus-notes@08:42 --connector lotus-notes")]
     Restore(Restore),
     /// Check that everything is intact
     #[command(
@@ -234,12 +236,12 @@ pub(crate) enum Overwrite {
 /// Options of `restore`.
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
-    /// The snapshot, and a path in it
-    #[arg(value_name = "SNAPSHOT[:PATH]")]
-    pub(crate) snapshot: OsString,
+    /// The snapshot, and a path in it; with --connector the newest one if none is named
+    #[arg(value_name = "SNAPSHOT[:PATH]", required_unless_present = "connector")]
+    pub(crate) snapshot: Option<OsString>,
     /// The folder below which everything is laid; made if it is missing
-    #[arg(long, alias = "target", value_name = "DIR")]
-    pub(crate) to: PathBuf,
+    #[arg(long, alias = "target", value_name = "DIR", required_unless_present = "connector")]
+    pub(crate) to: Option<PathBuf>,
     /// What happens to files that are in the way; without it the folder must be empty
     #[arg(long, value_name = "WHICH")]
     pub(crate) overwrite: Option<Overwrite>,
@@ -249,6 +251,33 @@ pub(crate) struct Restore {
     /// Restore files too that changed while they were read
     #[arg(long)]
     pub(crate) allow_torn: bool,
+    #[command(flatten)]
+    pub(crate) procedure: Procedure,
+}
+
+/// Options of `restore --connector`.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "By a connector's procedure")]
+pub(crate) struct Procedure {
+    /// Restore a connector with all the steps of its profile; without --to each root goes to its own place
+    #[arg(long, value_name = "NAME", conflicts_with = "overwrite")]
+    pub(crate) connector: Option<String>,
+    /// Go on with a restore that was interrupted, or that waits for a person
+    #[arg(long, requires = "connector", conflicts_with_all = ["snapshot", "to", "dry_run"])]
+    pub(crate) resume: bool,
+    /// A step for a person is done; may be repeated. Goes on with the restore
+    #[arg(long, value_name = "STEP", requires = "connector", conflicts_with_all = ["to", "dry_run"])]
+    pub(crate) done: Vec<usize>,
+    /// Pass over a step of the profile that fails; may be repeated. Goes on with the restore
+    #[arg(long, value_name = "STEP", requires = "connector", conflicts_with_all = ["to", "dry_run"])]
+    pub(crate) skip: Vec<usize>,
+    /// Take everything back: what was there before the restore is there again
+    #[arg(long, requires = "connector", conflicts_with_all = ["snapshot", "to", "dry_run", "resume", "skip"])]
+    pub(crate) revert: bool,
+    /// Keep the restore for good: what it replaced is removed
+    #[arg(long, requires = "connector",
+          conflicts_with_all = ["snapshot", "to", "dry_run", "resume", "done", "skip", "revert"])]
+    pub(crate) confirm: bool,
 }
 
 /// Options of `verify`.

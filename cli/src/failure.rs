@@ -88,6 +88,19 @@ impl Failure {
         }
     }
 
+    /// The same, because of damage to the archive.
+    pub(crate) fn damaged(self) -> Self {
+        Self { code: DAMAGE, ..self }
+    }
+
+    /// The same, because something was left undone that has to be done first.
+    pub(crate) fn incomplete(self) -> Self {
+        Self {
+            code: Outcome::Incomplete.code(),
+            ..self
+        }
+    }
+
     /// With one more line of advice.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());

@@ -58,6 +58,7 @@ fn needs(command: &Command) -> Needs {
     match command {
         Command::Completions(_) | Command::Man(_) => Needs::Nothing,
         Command::Snapshot(_) | Command::Connectors(_) => Needs::Profiles,
+        Command::Restore(args) if args.procedure.connector.is_some() => Needs::Profiles,
         _ => Needs::Archive,
     }
 }

@@ -65,14 +65,18 @@ impl State {
         Ok(folder)
     }
 
+    /// What files about a connector of the server are called, without an ending.
+    pub(crate) fn key(&self, connector: &str) -> String {
+        format!("{}-{}", file_name(&self.server), file_name(connector))
+    }
+
     /// Takes the lock of a connector: who holds it may take a snapshot on schedule, or put the connector's files
     /// back. `None` where somebody else holds it. It is given up when the file is closed, however the process ends.
     ///
     /// # Errors
     /// Fails where the file cannot be made or the system cannot lock it.
     pub(crate) fn lock(&self, connector: &str) -> Result<Option<File>> {
-        let name = format!("{}-{}.lock", file_name(&self.server), file_name(connector));
-        let path = self.folder("locks")?.join(name);
+        let path = self.folder("locks")?.join(format!("{}.lock", self.key(connector)));
         let failed = |error: io::Error| {
             Failure::new(format!("cannot lock {}: {error}", path.display())).hint(format!(
                 "name a folder on a local file system: state = \"…\" in restante.toml, or {VARIABLE}"

@@ -1,5 +1,6 @@
 //! One file for each command.
 
+mod attendant;
 pub(crate) mod cat;
 pub(crate) mod completions;
 pub(crate) mod connectors;
@@ -7,6 +8,7 @@ pub(crate) mod diff;
 pub(crate) mod init;
 pub(crate) mod ls;
 pub(crate) mod man;
+pub(crate) mod procedure;
 pub(crate) mod restore;
 pub(crate) mod snapshot;
 pub(crate) mod snapshots;

@@ -34,14 +34,22 @@ struct FailedDocument {
 
 /// Restores what is named, and says what could not be.
 pub(crate) fn run(cx: &mut Context, args: &Restore) -> Result<()> {
+    if let Some(connector) = &args.procedure.connector {
+        return super::procedure::run(cx, args, connector);
+    }
+    // One of them is there: the definition of the command line says so.
+    let (Some(snapshot), Some(to)) = (&args.snapshot, &args.to) else {
+        return Err(Failure::usage("name a snapshot, and a folder with --to"));
+    };
     let archive = cx.open(Access::Mapped)?;
-    let (listed, located) = cx.find(&archive, &args.snapshot)?;
+    let (listed, located) = cx.find(&archive, snapshot)?;
     let inside = match &located {
         Located::Root(_) => &[],
         Located::Entry(path, _) => path.as_slice(),
     };
     if !args.allow_torn {
-        refuse_torn(&archive, listed, inside, args)?;
+        let command = |name: &str| format!("restante restore {} --to {}", quoted(name), quoted(&to.to_string_lossy()));
+        refuse_torn(&archive, listed, inside, &command)?;
     }
     let overwrite = args.overwrite.map(|which| match which {
         Overwrite::Never => archive::Overwrite::Never,
@@ -56,7 +64,7 @@ pub(crate) fn run(cx: &mut Context, args: &Restore) -> Result<()> {
     ));
     let started = Instant::now();
     let request = archive::Restore {
-        target: args.to.clone(),
+        target: to.clone(),
         overwrite,
         dry_run: args.dry_run,
     };
@@ -76,7 +84,7 @@ pub(crate) fn run(cx: &mut Context, args: &Restore) -> Result<()> {
     if cx.out.json {
         cx.out.json_line(&Document {
             snapshot: listed.id.to_string(),
-            to: args.to.display().to_string(),
+            to: to.display().to_string(),
             dry_run: args.dry_run,
             files: report.files,
             dirs: report.dirs,
@@ -97,7 +105,7 @@ pub(crate) fn run(cx: &mut Context, args: &Restore) -> Result<()> {
             plural(report.files, "file", "files"),
             plural(report.dirs, "directory", "directories"),
         );
-        let (size, to, id) = (size(report.bytes), args.to.display(), listed.id.short());
+        let (size, to, id) = (size(report.bytes), to.display(), listed.id.short());
         cx.out.line(&format!(
             "{done} {files} and {dirs}, {size}, from {id} ({taken}) to {to} in {}{kept}",
             duration(seconds)
@@ -123,7 +131,14 @@ fn is_inside(path: &[u8], folder: &[u8]) -> bool {
 }
 
 /// A torn file is no state that it ever had: nobody should restore one without knowing.
-fn refuse_torn(archive: &Archive, listed: &Listed, inside: &[u8], args: &Restore) -> Result<()> {
+///
+/// `command` is the one that restores the snapshot of this name.
+pub(super) fn refuse_torn(
+    archive: &Archive,
+    listed: &Listed,
+    inside: &[u8],
+    command: &dyn Fn(&str) -> String,
+) -> Result<()> {
     let snapshot = &listed.snapshot;
     let mut torn = snapshot.torn.iter().filter(|path| is_inside(path, inside));
     let Some(first) = torn.next() else { return Ok(()) };
@@ -157,9 +172,8 @@ fn refuse_torn(archive: &Archive, listed: &Listed, inside: &[u8], args: &Restore
             .map(|name| format!("{name}@"))
             .unwrap_or_default();
         failure = failure.hint(format!(
-            "the last whole one is {id} ({time}): restante restore {} --to {}",
-            quoted(&format!("{connector}{id}{path}")),
-            quoted(&args.to.to_string_lossy())
+            "the last whole one is {id} ({time}): {}",
+            command(&format!("{connector}{id}{path}"))
         ));
     }
     Err(failure.hint("to restore the torn file all the same, add --allow-torn"))

@@ -47,7 +47,7 @@ pub(crate) struct RootAt {
 }
 
 /// What a step came to.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Acted {
     /// What was done, a line each.
     pub(crate) notes: Vec<String>,

@@ -115,6 +115,11 @@ pub(crate) fn now() -> String {
     jiff::Timestamp::now().to_string()
 }
 
+/// The line that ends a restore for good.
+pub(crate) fn confirmed() -> Event {
+    Event::Confirmed { time: now() }
+}
+
 impl Journal {
     /// Begins a journal. It must not be there yet.
     pub(crate) fn create(path: &Path, plan: Plan) -> Result<Self> {

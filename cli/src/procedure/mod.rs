@@ -6,8 +6,18 @@
 
 mod act;
 mod checks;
+mod differences;
 mod files;
+mod journal;
+mod plan;
+mod planner;
 mod probe;
 mod program;
+mod run;
+mod swap;
 
 pub(crate) use act::{Acted, RootAt, Surroundings};
+pub(crate) use journal::{Journal, StepEnding, confirmed};
+pub(crate) use plan::{Plan, PlannedStep, command};
+pub(crate) use planner::{Going, make_plan, surroundings};
+pub(crate) use run::{Answer, Mode, Person, Reached, Runner, clear};

@@ -22,6 +22,10 @@ pub(super) fn set_aside(root: &PlannedRoot, ignore_case: bool, to: &Path) -> Res
     }
     match root.exchange {
         Exchange::Whole => {
+            // It was moved before, and what is there now is something else.
+            if to.symlink_metadata().is_ok() {
+                return Err(in_the_way(target));
+            }
             make_parent(to)?;
             fs::rename(target, to).map_err(|error| cannot("set aside", target, error))?;
         }
@@ -204,13 +208,32 @@ pub(super) fn sync_all(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes a folder of a run, with everything in it.
-pub(super) fn remove(path: &Path) -> Result<()> {
-    match fs::symlink_metadata(path) {
-        Err(_) => Ok(()),
-        Ok(metadata) if metadata.is_dir() => {
-            fs::remove_dir_all(path).map_err(|error| cannot("remove", path, error))
-        }
-        Ok(_) => fs::remove_file(path).map_err(|error| cannot("remove", path, error)),
+/// How the folders that a restore makes beside a root begin.
+pub(super) const HOLDER: &str = ".restante-";
+
+/// Removes the folder that holds something of a restore, with all that is left in it.
+pub(super) fn remove_holder(held: &Path) -> Result<()> {
+    let Some(holder) = held.parent() else { return Ok(()) };
+    let name = holder.file_name().unwrap_or_default().to_string_lossy();
+    if !name.starts_with(HOLDER) || holder.symlink_metadata().is_err() {
+        return Ok(());
     }
+    let removed = fs::remove_dir_all(holder);
+    #[cfg(unix)]
+    let removed = removed.or_else(|_| make_removable(holder).and_then(|()| fs::remove_dir_all(holder)));
+    removed.map_err(|error| cannot("remove", holder, error))
+}
+
+/// Gives their owner every right on directories, without which what lies in them cannot be removed.
+#[cfg(unix)]
+fn make_removable(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            make_removable(&entry.path())?;
+        }
+    }
+    Ok(())
 }

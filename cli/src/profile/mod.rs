@@ -43,9 +43,9 @@ pub(crate) use overrides::{CONNECTOR_KEYS, Override, absolute};
 pub(crate) use parse::{Draft, checked_key, parse_file, parse_section};
 pub(crate) use pattern::check as check_pattern;
 pub(crate) use placeholder::expand;
-pub(crate) use resolve::{ResolvedConnector, ResolvedRoot};
+pub(crate) use resolve::{PlaceOf, ResolvedConnector, ResolvedRoot};
 pub(crate) use set::Profiles;
-pub(crate) use show::{ConnectorInfo, describe};
+pub(crate) use show::{ConnectorInfo, describe, paragraph, what};
 pub(crate) use step::{
     Action, At, Ending, Files, Format, OnFailure, Phase, Run, SizeRule, Step, Steps, Value, ValueSource,
 };
@@ -86,6 +86,16 @@ impl<'de> Deserialize<'de> for Statement {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no statement")))
+    }
+}
+
+impl Note {
+    /// What stands behind it, in a few words: statements, another source, doubts.
+    pub(crate) fn behind(&self) -> String {
+        let mut behind: Vec<String> = self.statements.iter().map(Statement::to_string).collect();
+        behind.extend(self.source.clone());
+        behind.extend(self.unconfirmed.then(|| "unconfirmed".to_owned()));
+        behind.join(", ")
     }
 }
 

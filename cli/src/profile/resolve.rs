@@ -46,6 +46,17 @@ pub(crate) struct ResolvedRoot {
     pub(crate) required: bool,
 }
 
+/// Where a root goes back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PlaceOf {
+    /// Its path; nothing need be there.
+    pub(crate) path: PathBuf,
+    /// Globs of what belongs to it; none means everything.
+    pub(crate) include: Vec<String>,
+    /// Globs of what does not, with all that lies below it.
+    pub(crate) exclude: Vec<String>,
+}
+
 /// A place of the built-in profiles: its key, what it is, and how its path may look.
 pub(super) const PLACES: [(&str, &str, &str); 7] = [
     (
@@ -304,6 +315,39 @@ impl Profile {
             case_insensitive: self.case_insensitive,
             required: root.required,
         }))
+    }
+
+    /// Where a root goes back to, whether or not anything is there, and the patterns of what belongs to it.
+    ///
+    /// # Errors
+    /// Fails if its place is not named or not there, or if a name on the way is there in two spellings.
+    pub(crate) fn place_of(&self, root: &Root, config: &Config) -> Result<PlaceOf, ResolveError> {
+        let table = config.connectors.get(&self.name);
+        let own = table.and_then(|t| t.roots.get(&root.name));
+        let path = match (own.and_then(|o| o.path.as_ref()), &root.place) {
+            (Some(path), _) => path.clone(),
+            (None, None) => absolute(&config.folder, &root.path),
+            (None, Some(place)) => {
+                let named = (config.roots.get(place)).ok_or_else(|| self.place_unnamed(config, place))?;
+                self.look_at_place(config, place, &named.path)?;
+                let mut path = named.path.clone();
+                // What is there keeps its spelling; the rest is made in the profile's.
+                for part in root.path.split(['/', '\\']).filter(|part| !part.is_empty()) {
+                    let there = match self.case_insensitive && path.is_dir() {
+                        true => self.any_case(root, &path, part)?,
+                        false => None,
+                    };
+                    path = there.unwrap_or_else(|| path.join(part));
+                }
+                path
+            }
+        };
+        let (include, exclude) = self.patterns(root, table);
+        Ok(PlaceOf {
+            path,
+            include,
+            exclude,
+        })
     }
 
     /// The patterns of a root: the profile's, its own, what options and the user make of them.

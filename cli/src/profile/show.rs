@@ -252,6 +252,13 @@ pub(crate) fn describe(profile: &Profile, config: &Config) -> String {
     page.text
 }
 
+/// A label, and beside it a text that is broken at words.
+pub(crate) fn paragraph(label: &str, text: &str) -> String {
+    let mut page = Page::default();
+    page.item(label, text);
+    page.text.trim_end().to_owned()
+}
+
 /// Text that is being laid out.
 #[derive(Default)]
 struct Page {
@@ -301,11 +308,9 @@ impl Page {
             return;
         }
         let mut text = format!("{prefix}{}", note.text);
-        let mut behind: Vec<String> = note.statements.iter().map(Statement::to_string).collect();
-        behind.extend(note.source.clone());
-        behind.extend(note.unconfirmed.then(|| "unconfirmed".to_owned()));
+        let behind = note.behind();
         if !behind.is_empty() {
-            text.push_str(&format!(" [{}]", behind.join(", ")));
+            text.push_str(&format!(" [{behind}]"));
         }
         if !text.is_empty() {
             self.item(label, &text);

@@ -1,0 +1,458 @@
+//! `restore --connector`: a restore by the connector's procedure, which can be gone on with and taken back.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::PathBuf;
+
+use restante_format::archive::Archive;
+use restante_format::catalog::Listed;
+use restante_format::progress::Progress;
+use serde::Serialize;
+
+use super::attendant::Attendant;
+use super::restore::refuse_torn;
+use crate::args::Restore;
+use crate::context::{Access, Context};
+use crate::failure::{Failure, Outcome, Result};
+use crate::procedure::{
+    Going, Journal, Mode, Plan, Reached, Runner, StepEnding, clear, command, make_plan, surroundings,
+};
+use crate::profile::{Note, Profile, Profiles, paragraph};
+use crate::show::{plural, quoted, with_progress};
+use crate::state::State;
+
+/// Plans, does, goes on with, takes back or confirms a restore.
+pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<()> {
+    let profiles = Profiles::load(&cx.config)?;
+    let profile = profiles.get(connector)?;
+    let state = State::of(&cx.config)?;
+    let _lock = lock(&state, connector)?;
+    let path = state.folder("restores")?.join(format!("{}.jsonl", state.key(connector)));
+    let own = &args.procedure;
+    let pending = pending(&path)?;
+    let goes_on = own.resume || !own.done.is_empty() || !own.skip.is_empty();
+    match pending {
+        Some(journal) if own.confirm => confirm(cx, journal),
+        Some(journal) if own.revert => go(cx, profile, journal, args, Way::Back),
+        Some(journal) if journal.is_reverting() => Err(Failure::new(format!(
+            "the restore of {connector} is being taken back"
+        ))
+        .hint(format!("go on with that: {}", command(journal.plan(), "--revert")))),
+        Some(journal) if goes_on => go(cx, profile, journal, args, Way::On),
+        Some(journal) if !args.dry_run => Err(under_way(&journal)),
+        None if own.confirm || own.revert || own.resume => Err(Failure::new(format!(
+            "no restore of {connector} is under way"
+        ))
+        .hint(format!("begin one: restante restore --connector {}", quoted(connector)))),
+        _ => {
+            let archive = cx.open(Access::Mapped)?;
+            let listed = named(cx, &archive, args, connector)?;
+            if !args.allow_torn {
+                let command = |name: &str| format!("restante restore {} --connector {connector}", quoted(name));
+                refuse_torn(&archive, listed, &[], &command)?;
+            }
+            let going = args.to.as_deref().map_or(Going::Home, Going::Below);
+            let plan = make_plan(profile, &cx.config, &archive, listed, going)?;
+            if args.dry_run {
+                return show_plan(cx, &plan);
+            }
+            if !own.done.is_empty() || !own.skip.is_empty() {
+                check_numbers(&plan, args)?;
+            }
+            let journal = Journal::create(&path, plan)?;
+            forward(cx, profile, &archive, listed, journal, args)
+        }
+    }
+}
+
+/// The lock of a connector.
+///
+/// # Errors
+/// Fails where somebody else holds it.
+pub(super) fn lock(state: &State, connector: &str) -> Result<File> {
+    state.lock(connector)?.ok_or_else(|| {
+        Failure::new(format!("another process is at work on {connector}"))
+            .hint("wait for it, or stop it: a snapshot on schedule, or another restore")
+    })
+}
+
+/// The restore that is under way, if one is. One that is over is cleared away.
+fn pending(path: &std::path::Path) -> Result<Option<Journal>> {
+    match Journal::open(path)? {
+        Some(journal) if journal.is_closed() => {
+            clear(&journal)?;
+            journal.file_away()?;
+            Ok(None)
+        }
+        other => Ok(other),
+    }
+}
+
+fn under_way(journal: &Journal) -> Failure {
+    let plan = journal.plan();
+    let (begun, last) = (journal.begun_at(), plan.steps.len());
+    match journal.next() {
+        Some(step) => Failure::new(format!(
+            "a restore of {} is under way since {begun}: step {} of {last} is next",
+            plan.connector,
+            step + 1
+        ))
+        .hint(format!("go on: {}", command(plan, "--resume"))),
+        None => Failure::new(format!(
+            "the restore of {} from {begun} is not confirmed yet",
+            plan.connector
+        ))
+        .hint(format!("keep it for good: {}", command(plan, "--confirm"))),
+    }
+    .hint(format!("take it back: {}", command(plan, "--revert")))
+}
+
+/// The snapshot that is meant: the newest of the connector where none is named.
+fn named<'a>(cx: &Context, archive: &'a Archive, args: &Restore, connector: &str) -> Result<&'a Listed> {
+    let text = match args.snapshot.as_ref().and_then(|text| text.to_str()) {
+        None if args.snapshot.is_none() => format!("{connector}@latest"),
+        Some(text) if !text.split(':').next().unwrap_or_default().contains('@') => format!("{connector}@{text}"),
+        _ => String::new(),
+    };
+    let text = match (text.is_empty(), &args.snapshot) {
+        (true, Some(snapshot)) => snapshot.clone(),
+        _ => OsString::from(text),
+    };
+    let (listed, located) = cx.find(archive, &text)?;
+    match located {
+        restante_format::archive::Located::Root(_) => Ok(listed),
+        restante_format::archive::Located::Entry(..) => Err(Failure::usage(
+            "a connector is restored whole: its procedure is for all of it",
+        )
+        .hint("leave out the path, or leave out --connector and name a folder with --to")),
+    }
+}
+
+/// Fails where a number is not that of a step.
+fn check_numbers(plan: &Plan, args: &Restore) -> Result<()> {
+    let last = plan.steps.len();
+    let numbers = args.procedure.done.iter().chain(&args.procedure.skip);
+    for number in numbers {
+        if !(1..=last).contains(number) {
+            return Err(Failure::usage(format!("there is no step {number}"))
+                .hint(format!("the steps are 1 to {last}: {}", command(plan, "--dry-run"))));
+        }
+    }
+    for number in &args.procedure.done {
+        if !plan.steps[number - 1].by_person {
+            return Err(Failure::usage(format!("step {number} is not for a person: the tool does it"))
+                .hint("to pass over a step of the profile that fails: --skip"));
+        }
+    }
+    for number in &args.procedure.skip {
+        if plan.steps[number - 1].phase.is_none() {
+            return Err(Failure::usage(format!(
+                "step {number} cannot be passed over: it is part of the restoring itself"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Which way to go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    On,
+    Back,
+}
+
+/// Goes on with a restore, or takes it back.
+fn go(cx: &mut Context, profile: &Profile, journal: Journal, args: &Restore, way: Way) -> Result<()> {
+    check_numbers(journal.plan(), args)?;
+    let folder = cx.archive_folder()?;
+    if folder.display().to_string() != journal.plan().archive && way == Way::On {
+        let plan = journal.plan();
+        return Err(Failure::usage(format!(
+            "the restore of {} that is under way is from {}",
+            plan.connector, plan.archive
+        ))
+        .hint(format!("restante -a {} restore --connector {} --resume", quoted(&plan.archive), plan.connector)));
+    }
+    let archive = cx.open(Access::Mapped)?;
+    let text = journal.plan().snapshot.clone();
+    match way {
+        Way::On => {
+            let (listed, _) = cx.find(&archive, &OsString::from(text))?;
+            forward(cx, profile, &archive, listed, journal, args)
+        }
+        Way::Back => back(cx, profile, &archive, journal, args),
+    }
+}
+
+fn forward(
+    cx: &mut Context,
+    profile: &Profile,
+    archive: &Archive,
+    listed: &Listed,
+    mut journal: Journal,
+    args: &Restore,
+) -> Result<()> {
+    let plan = journal.plan().clone();
+    let at = plan.surroundings(surroundings(profile, &cx.config, archive));
+    if !cx.out.json {
+        cx.out.line(&title(&plan))?;
+        cx.out.flush()?;
+    }
+    let mut attendant = Attendant::new(&cx.out, &plan, &args.procedure.done, &args.procedure.skip);
+    let progress = cx.progress.clone();
+    let reached = with_progress(&progress, cx.out.quiet || cx.out.json || attendant.is_terminal(), "restore", || {
+        Runner {
+            archive,
+            listed,
+            journal: &mut journal,
+            at,
+            mode: Mode::Restore,
+            person: &mut attendant,
+            progress: &progress,
+        }
+        .run()
+    });
+    let state = match &reached {
+        Ok(Reached::End) => "done",
+        Ok(Reached::Person) => "waiting",
+        Err(_) => "failed",
+    };
+    if cx.out.json {
+        cx.out.json_line(&Document::new(&journal, state))?;
+    }
+    match reached? {
+        Reached::Person => {
+            cx.worsen(Outcome::Incomplete);
+            if !cx.out.json {
+                waiting(cx, &journal)?;
+            }
+        }
+        Reached::End if !cx.out.json => finished(cx, &journal)?,
+        Reached::End => {}
+    }
+    Ok(())
+}
+
+/// Says what only a person can do now.
+fn waiting(cx: &mut Context, journal: &Journal) -> Result<()> {
+    let plan = journal.plan();
+    let Some(next) = journal.next() else { return Ok(()) };
+    let for_person: Vec<usize> = (next..plan.steps.len())
+        .filter(|step| plan.steps[*step].by_person && !journal.is_over(*step))
+        .collect();
+    let all = plural(for_person.len() as u64, "step", "steps");
+    cx.out.line(&format!("\nwaiting for a person: {all}"))?;
+    for step in &for_person {
+        let line = plan.steps[*step].line();
+        cx.out.line(&paragraph(&format!("{:>3}", step + 1), &line))?;
+    }
+    let number = format!("--done {}", next + 1);
+    cx.out.line(&format!("when step {} is done: {}", next + 1, cx.out.command(&sub(plan, &number))))?;
+    if plan.steps[next].is_optional() {
+        let number = format!("--skip {}", next + 1);
+        cx.out.line(&format!("to leave it out: {}", cx.out.command(&sub(plan, &number))))?;
+    }
+    Ok(())
+}
+
+/// A command about the restore, without the name of the program.
+fn sub(plan: &Plan, option: &str) -> String {
+    let all = command(plan, option);
+    all.strip_prefix("restante ").unwrap_or(&all).to_owned()
+}
+
+/// Says how it went, and what can be done now.
+fn finished(cx: &mut Context, journal: &Journal) -> Result<()> {
+    let plan = journal.plan();
+    let of = |wanted: StepEnding| {
+        let steps = 0..plan.steps.len();
+        steps
+            .filter(|step| journal.ending(*step).is_some_and(|(ending, ..)| ending == wanted))
+            .count() as u64
+    };
+    let mut facts = vec![plural(plan.steps.len() as u64, "step", "steps")];
+    for (count, words) in [
+        (of(StepEnding::ByPerson), "by a person"),
+        (of(StepEnding::Skipped), "passed over"),
+    ] {
+        if count > 0 {
+            facts.push(format!("{count} {words}"));
+        }
+    }
+    if of(StepEnding::Warned) > 0 {
+        facts.push(plural(of(StepEnding::Warned), "warning", "warnings"));
+    }
+    cx.out.line(&format!(
+        "\n{} is restored from {}, taken {}: {}",
+        plan.connector,
+        &plan.snapshot[..plan.snapshot.len().min(8)],
+        plan.taken,
+        facts.join(", ")
+    ))?;
+    let kept = replaced(plan);
+    if !kept.is_empty() {
+        cx.out.line("what it replaced is kept in")?;
+        for path in kept {
+            cx.out.line(&format!("  {}", path.display()))?;
+        }
+    }
+    let (confirm, revert) = (sub(plan, "--confirm"), sub(plan, "--revert"));
+    cx.out
+        .line(&format!("to keep the restore for good: {}", cx.out.command(&confirm)))?;
+    cx.out
+        .line(&format!("to take it back:              {}", cx.out.command(&revert)))
+}
+
+/// Where what was replaced is kept.
+fn replaced(plan: &Plan) -> Vec<PathBuf> {
+    let olds = plan.roots.iter().map(|root| root.old.clone());
+    olds.filter(|old| old.symlink_metadata().is_ok()).collect()
+}
+
+fn back(cx: &mut Context, profile: &Profile, archive: &Archive, mut journal: Journal, args: &Restore) -> Result<()> {
+    let plan = journal.plan().clone();
+    let at = plan.surroundings(surroundings(profile, &cx.config, archive));
+    let mut attendant = Attendant::new(&cx.out, &plan, &args.procedure.done, &[]);
+    // Taking back reads nothing from the archive: a snapshot that is gone meanwhile does not matter.
+    let (progress, Some(listed)) = (Progress::default(), archive.catalog().all().first()) else {
+        return Err(Failure::new("the archive has no snapshot"));
+    };
+    let reached = Runner {
+        archive,
+        listed,
+        journal: &mut journal,
+        at,
+        mode: Mode::Restore,
+        person: &mut attendant,
+        progress: &progress,
+    }
+    .revert()?;
+    if reached == Reached::Person {
+        cx.worsen(Outcome::Incomplete);
+        cx.out.line(&format!(
+            "first stop the services: then {}",
+            cx.out.command(&sub(&plan, "--revert --done STEP"))
+        ))?;
+        return Ok(());
+    }
+    close(cx, journal, "reverted", "is as it was before the restore")
+}
+
+fn confirm(cx: &mut Context, mut journal: Journal) -> Result<()> {
+    if journal.is_reverting() || journal.next().is_some() {
+        return Err(under_way(&journal));
+    }
+    journal.record(crate::procedure::confirmed())?;
+    close(cx, journal, "confirmed", "keeps the restore for good")
+}
+
+/// Clears away what a restore that is over left.
+fn close(cx: &mut Context, journal: Journal, state: &'static str, words: &str) -> Result<()> {
+    clear(&journal)?;
+    let document = Document::new(&journal, state);
+    let connector = journal.plan().connector.clone();
+    let kept = journal.file_away()?;
+    if cx.out.json {
+        return cx.out.json_line(&document);
+    }
+    cx.out.line(&format!("{connector} {words}; what was done is written in {}", kept.display()))
+}
+
+fn title(plan: &Plan) -> String {
+    let to = match &plan.to {
+        Some(to) => format!(" to {}", to.display()),
+        None => String::new(),
+    };
+    format!(
+        "restore {}{to} from {}, taken {}: {}",
+        plan.connector,
+        &plan.snapshot[..plan.snapshot.len().min(8)],
+        plan.taken,
+        plural(plan.steps.len() as u64, "step", "steps")
+    )
+}
+
+/// Prints the plan; what then runs prints the same lines.
+fn show_plan(cx: &mut Context, plan: &Plan) -> Result<()> {
+    if cx.out.json {
+        return cx.out.json_line(&Document::planned(plan));
+    }
+    cx.out.line(&title(plan))?;
+    let mut heading = "";
+    for (number, step) in plan.steps.iter().enumerate() {
+        if step.heading() != heading {
+            heading = step.heading();
+            cx.out.line(&format!("\n{heading}"))?;
+        }
+        cx.out.line(&paragraph(&format!("{:>3}", number + 1), &step.line()))?;
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+pub(super) struct Document {
+    connector: String,
+    snapshot: String,
+    taken: String,
+    to: Option<String>,
+    state: &'static str,
+    journal: Option<String>,
+    replaced: Vec<String>,
+    steps: Vec<StepDocument>,
+}
+
+#[derive(Serialize)]
+struct StepDocument {
+    number: usize,
+    phase: &'static str,
+    #[serde(flatten)]
+    note: Note,
+    what: String,
+    by: &'static str,
+    state: Option<StepEnding>,
+    notes: Vec<String>,
+    findings: Vec<String>,
+}
+
+impl Document {
+    fn planned(plan: &Plan) -> Self {
+        let steps = plan.steps.iter().enumerate();
+        Self {
+            connector: plan.connector.clone(),
+            snapshot: plan.snapshot.clone(),
+            taken: plan.taken.clone(),
+            to: plan.to.as_ref().map(|to| to.display().to_string()),
+            state: "planned",
+            journal: None,
+            replaced: Vec::new(),
+            steps: steps
+                .map(|(number, step)| StepDocument {
+                    number: number + 1,
+                    phase: step.heading(),
+                    note: step.note.clone(),
+                    what: step.text.clone(),
+                    by: if step.by_person { "person" } else { "tool" },
+                    state: None,
+                    notes: Vec::new(),
+                    findings: Vec::new(),
+                })
+                .collect(),
+        }
+    }
+
+    pub(super) fn new(journal: &Journal, state: &'static str) -> Self {
+        let mut document = Self::planned(journal.plan());
+        document.state = state;
+        document.journal = Some(journal.path().display().to_string());
+        document.replaced = (replaced(journal.plan()).iter())
+            .map(|path| path.display().to_string())
+            .collect();
+        for (number, step) in document.steps.iter_mut().enumerate() {
+            if let Some((ending, notes, findings)) = journal.ending(number) {
+                step.state = Some(ending);
+                (step.notes, step.findings) = (notes.to_vec(), findings.to_vec());
+            }
+        }
+        document
+    }
+}

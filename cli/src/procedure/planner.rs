@@ -1,0 +1,246 @@
+//! Makes the plan of a restore: from a profile, the configuration, a snapshot, and what is on disk.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use restante_format::archive::{Archive, Located};
+use restante_format::catalog::Listed;
+use restante_format::content::TreeReader;
+use restante_format::id::Id;
+use restante_format::model::{Node, display_bytes};
+use restante_format::names::{from_os, to_os};
+
+use super::plan::{Exchange, Plan, PlannedRoot};
+use super::swap::HOLDER;
+use super::{RootAt, Surroundings};
+use crate::config::Config;
+use crate::failure::{Failure, Result};
+use crate::profile::{PlaceOf, Profile};
+use crate::show::rfc3339;
+use crate::state::system_host;
+
+/// Where a restore goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Going<'a> {
+    /// Each root to its own place.
+    Home,
+    /// Below a folder, as `/CONNECTOR/ROOT`.
+    Below(&'a Path),
+}
+
+/// What the configuration says about where steps are carried out. Roots are added by a plan.
+pub(crate) fn surroundings(profile: &Profile, config: &Config, archive: &Archive) -> Surroundings {
+    let places = config.roots.iter();
+    Surroundings {
+        connector: profile.name.clone(),
+        server: config.server.clone().unwrap_or_else(system_host),
+        archive: archive.location(),
+        snapshot: None,
+        roots: BTreeMap::new(),
+        places: places.map(|(name, place)| (name.clone(), place.path.clone())).collect(),
+        services: config.services.clone(),
+        ignore_case: profile.case_insensitive,
+    }
+}
+
+/// Makes the plan. Nothing is written.
+///
+/// # Errors
+/// Fails if the snapshot is of another connector, has a root that the profile does not know, or if a place that is
+/// needed is not there.
+pub(crate) fn make_plan(
+    profile: &Profile,
+    config: &Config,
+    archive: &Archive,
+    listed: &Listed,
+    going: Going<'_>,
+) -> Result<Plan> {
+    let run = new_run()?;
+    let mut roots = Vec::new();
+    for (name, inside, last) in roots_of(profile, archive, listed)? {
+        let Some(own) = profile.roots.iter().find(|root| root.name == name) else {
+            return Err(Failure::new(format!(
+                "snapshot {} has a root `{name}`, which the profile {} does not know",
+                listed.id.short(),
+                profile.name
+            ))
+            .hint(format!(
+                "restore it by hand: restante restore {}:{} --to DIR",
+                listed.id.short(),
+                display_bytes(&inside)
+            )));
+        };
+        let place = match going {
+            Going::Home => profile.place_of(own, config)?,
+            Going::Below(folder) => {
+                let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+                PlaceOf {
+                    path: folder.join(&profile.name).join(&name),
+                    include: Vec::new(),
+                    exclude: Vec::new(),
+                }
+            }
+        };
+        // A root that is one file lies in the snapshot under its own name.
+        let last = last.filter(|last| {
+            let says = own.path.rsplit(['/', '\\']).next().unwrap_or_default();
+            own.file || last == says.as_bytes() || is_named(&place.path, last)
+        });
+        let (inside, target) = match &last {
+            None => (inside, place.path),
+            Some(last) => {
+                let target = match (going, place.path.is_file()) {
+                    (Going::Home, true) => place.path,
+                    (Going::Home, false) => place.path.with_file_name(to_os(last).map_err(odd_name)?),
+                    (Going::Below(_), _) => place.path.join(to_os(last).map_err(odd_name)?),
+                };
+                ([&inside, &b"/"[..], last].concat(), target)
+            }
+        };
+        let patterns = match last {
+            Some(_) => (Vec::new(), Vec::new()),
+            None => (place.include, place.exclude),
+        };
+        roots.push(planned(&run, name, inside, target, patterns)?);
+    }
+    if roots.is_empty() {
+        return Err(Failure::new(format!(
+            "snapshot {} holds nothing of the connector {}",
+            listed.id.short(),
+            profile.name
+        )));
+    }
+    let mut plan = Plan {
+        run,
+        connector: profile.name.clone(),
+        archive: archive.location(),
+        snapshot: listed.id.to_string(),
+        taken: rfc3339(listed.snapshot.time),
+        to: match going {
+            Going::Home => None,
+            Going::Below(folder) => Some(folder.to_path_buf()),
+        },
+        ignore_case: profile.case_insensitive,
+        roots,
+        steps: Vec::new(),
+    };
+    let at = plan.surroundings(surroundings(profile, config, archive));
+    plan.steps = Plan::steps(profile, &plan.roots, &at);
+    Ok(plan)
+}
+
+/// A root with the folders that it needs beside its place.
+fn planned(
+    run: &str,
+    name: String,
+    inside: Vec<u8>,
+    target: PathBuf,
+    (include, exclude): (Vec<String>, Vec<String>),
+) -> Result<PlannedRoot> {
+    // Behind a link lies the place itself.
+    let target = target.canonicalize().unwrap_or(target);
+    let parent = target.parent().unwrap_or(&target);
+    let is_mounted = is_mount_point(&target, parent);
+    let is_whole = include.is_empty() && exclude.is_empty() && !is_mounted;
+    let base = if is_mounted { &target } else { parent };
+    let holder = |which: &str| base.join(format!("{HOLDER}{run}-{name}.{which}"));
+    let last = inside.rsplit(|byte| *byte == b'/').next().unwrap_or(&inside);
+    let new = holder("new").join(to_os(last).map_err(odd_name)?);
+    let old = holder("old").join(target.file_name().unwrap_or_default());
+    let exchange = if is_whole { Exchange::Whole } else { Exchange::Entries };
+    Ok(PlannedRoot {
+        name,
+        inside,
+        target,
+        new,
+        old,
+        exchange,
+        include,
+        exclude,
+    })
+}
+
+fn odd_name(error: std::io::Error) -> Failure {
+    Failure::new(format!("this system cannot have a file of that name: {error}"))
+}
+
+/// Whether a path ends in this name, and no directory is there.
+fn is_named(path: &Path, name: &[u8]) -> bool {
+    path.file_name().is_some_and(|own| from_os(own) == name) && !path.is_dir()
+}
+
+/// Whether a directory is the top of a file system: it cannot be renamed, and nothing beside it is on its own.
+#[cfg(unix)]
+fn is_mount_point(path: &Path, parent: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (path.metadata(), parent.metadata()) {
+        (Ok(path), Ok(parent)) => path.dev() != parent.dev(),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_mount_point(_path: &Path, _parent: &Path) -> bool {
+    false
+}
+
+/// A root in a snapshot: its name, its path, and the name of the only file in it, where it holds one file and
+/// nothing else.
+type RootIn = (String, Vec<u8>, Option<Vec<u8>>);
+
+/// The roots that a snapshot of the connector holds.
+fn roots_of(profile: &Profile, archive: &Archive, listed: &Listed) -> Result<Vec<RootIn>> {
+    let name = profile.name.as_bytes();
+    if listed.snapshot.connector.as_deref() != Some(&profile.name) {
+        return Err(Failure::usage(format!(
+            "snapshot {} is not of the connector {}",
+            listed.id.short(),
+            profile.name
+        ))
+        .hint(format!("see which are: restante snapshots --connector {}", profile.name)));
+    }
+    let Located::Entry(_, entry) = archive.locate(listed, name)? else {
+        return Ok(Vec::new());
+    };
+    let mut roots = Vec::new();
+    for (root, tree) in folders(archive, &entry.node)? {
+        let inside = [name, b"/", &root].concat();
+        let mut entries = TreeReader::new(archive.reader(), tree);
+        let last = match (entries.next().transpose()?, entries.next().is_none()) {
+            (Some(only), true) if !matches!(only.node, Node::Dir { .. }) => Some(only.name),
+            _ => None,
+        };
+        roots.push((display_bytes(&root), inside, last));
+    }
+    Ok(roots)
+}
+
+/// The directories in a directory.
+fn folders(archive: &Archive, node: &Node) -> Result<Vec<(Vec<u8>, Id)>> {
+    let Node::Dir { tree } = node else { return Ok(Vec::new()) };
+    let mut folders = Vec::new();
+    for entry in TreeReader::new(archive.reader(), *tree) {
+        let entry = entry?;
+        if let Node::Dir { tree } = entry.node {
+            folders.push((entry.name, tree));
+        }
+    }
+    Ok(folders)
+}
+
+/// Eight hexadecimal digits that no other run has.
+fn new_run() -> Result<String> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::new(format!("cannot name a restore: {error}")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+impl RootAt {
+    /// A root that nothing is set aside from.
+    pub(crate) fn live(path: PathBuf) -> Self {
+        Self {
+            aside: path.clone(),
+            path,
+        }
+    }
+}
