@@ -36,7 +36,7 @@
 //!     tags: vec![],
 //!     program: "tour".into(),
 //! };
-//! let root = Root { place: vec![b"mail".to_vec()], path: source, filter: Filter::default() };
+//! let root = Root { place: vec![b"mail".to_vec()], path: source, filter: Filter::default(), sets: vec![] };
 //! let progress = Progress::default();
 //! let taken = archive.snapshot(request, Source { roots: vec![root], ..Source::default() }, &progress)?;
 //! assert_eq!(taken.snapshot.counts.files, 1);

@@ -146,6 +146,7 @@ pub fn filtered(path: &Path, filter: Filter) -> Source {
         place: vec![ROOT.to_vec()],
         path: path.to_owned(),
         filter,
+        sets: Vec::new(),
     };
     Source {
         roots: vec![root],

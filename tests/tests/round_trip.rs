@@ -199,6 +199,7 @@ fn a_root_may_be_one_file_and_names_any_bytes() {
         place: vec![b"single".to_vec(), name.as_bytes().to_vec()],
         path: source.join(name),
         filter: Filter::default(),
+        sets: Vec::new(),
     };
     let roots = vec![root];
     let taken = take_source(
@@ -364,6 +365,7 @@ fn two_roots_keep_their_places() {
         place: place.iter().map(|name| name.to_vec()).collect(),
         path: path.path().to_owned(),
         filter: Filter::default(),
+        sets: Vec::new(),
     };
     let (_, mut archive) = in_memory(config());
     let roots = vec![root([b"exchange", b"z"], &b), root([b"exchange", b"a"], &a)];

@@ -6,7 +6,9 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
-use restante_tests::archives::{Place, config, in_memory, take};
+use restante_format::archive::ConsistencySet;
+use restante_format::source::Patterns;
+use restante_tests::archives::{Place, config, in_memory, source_of, take, take_source};
 use restante_tests::prng::Rng;
 
 /// Reading calls, and bytes read by them.
@@ -61,6 +63,21 @@ fn every_byte_is_read_once_and_a_small_file_by_one_call() {
     assert!(reads.bytes <= FILES * FILE_BYTES + ELSE_BYTES, "{reads:?}");
 
     let reads = reads_of(|| assert!(take(&mut archive, source.path(), 2).tick));
+    assert!(
+        reads.calls <= ELSE_CALLS && reads.bytes <= ELSE_BYTES,
+        "{reads:?}"
+    );
+
+    // The second look at files that belong together reads nothing.
+    let mails = Patterns {
+        globs: vec!["mails/*".into()],
+        ignore_case: false,
+    };
+    let mut with_sets = source_of(source.path());
+    with_sets.roots[0]
+        .sets
+        .push(ConsistencySet::new("mails", &mails, false).expect("a good pattern"));
+    let reads = reads_of(|| assert!(take_source(&mut archive, with_sets, 2).tick));
     assert!(
         reads.calls <= ELSE_CALLS && reads.bytes <= ELSE_BYTES,
         "{reads:?}"

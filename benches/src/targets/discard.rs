@@ -97,6 +97,7 @@ pub fn cold_snapshot(path: &Path) -> Result<Counts, Error> {
         place: vec![name.as_bytes().to_vec()],
         path: path.to_owned(),
         filter: Filter::default(),
+        sets: Vec::new(),
     };
     let source = Source {
         roots: vec![root],

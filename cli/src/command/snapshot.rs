@@ -149,6 +149,7 @@ fn paths_job(cx: &mut Context, args: &Snapshot) -> Result<Job> {
             place: vec![name],
             path,
             filter,
+            sets: Vec::new(),
         });
     }
     for failure in missing {
@@ -243,6 +244,7 @@ fn connector_job(cx: &Context, connector: ResolvedConnector, user_excludes: &Exc
             place,
             path: path.clone(),
             filter: filter(&include, &all_excludes)?,
+            sets: Vec::new(),
         });
     }
     let mut paths: Vec<Vec<u8>> = roots.iter().map(|root| from_os(root.path.as_os_str())).collect();

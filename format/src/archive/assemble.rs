@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 
 use super::Archive;
@@ -13,6 +14,7 @@ use super::examine::{
     Before, Changed, Event as FileEvent, Examined, Examiner, Failed, FileRead, NotRead, Refused, SmallFile,
 };
 use super::pieces::Pieces;
+use super::sets::{Kept, Noted, Noting, Watch};
 use super::walk::{Entered, Step};
 use super::writer::Writer;
 use crate::content::{TreeBuilder, find_entry};
@@ -50,11 +52,14 @@ enum Event {
     EnterSynthetic(Vec<u8>, Option<Id>),
     Leave,
     Done(Entry, Option<String>),
+    Known(Arc<Kept>),
     /// The next file of the groups that are being read.
     Small,
     /// A file that is read when its turn comes, in parallel with itself.
     Large(Arc<Folder>, Changed),
     Unreadable(Vec<u8>, String),
+    /// What is no directory and could not be examined.
+    Lost(Vec<u8>, String),
 }
 
 /// A step on its way to becoming events.
@@ -100,6 +105,8 @@ pub(super) struct Assembly<'a, 'scope> {
     counts: Counts,
     torn: Listing<Vec<u8>>,
     unreadable: Listing<Unreadable>,
+    /// Where some files belong together.
+    noting: Option<Noting>,
 }
 
 /// The first of many, as far as a snapshot lists them.
@@ -157,7 +164,32 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             counts: Counts::default(),
             torn: Listing::default(),
             unreadable: Listing::default(),
+            noting: None,
         }
+    }
+
+    /// Begins the tree, or begins it anew: what was stored for it before stays stored.
+    pub(super) fn begin(&mut self, watch: Option<Arc<Watch>>) {
+        if watch.as_ref().is_some_and(|watch| watch.round() > 1) {
+            self.top = replacing(self.archive, self.previous_root);
+            self.open.clear();
+            self.path.clear();
+            let read_bytes = self.counts.read_bytes;
+            self.counts = Counts {
+                read_bytes,
+                ..Counts::default()
+            };
+            self.torn = Listing::default();
+            self.unreadable = Listing::default();
+            self.progress.files.store(0, Ordering::Relaxed);
+            self.progress.bytes.store(0, Ordering::Relaxed);
+        }
+        self.noting = watch.map(Noting::new);
+    }
+
+    /// What was noted of files that belong together.
+    pub(super) fn take_noted(&mut self) -> Noted {
+        self.noting.take().map(|noting| noting.noted).unwrap_or_default()
     }
 
     pub(super) fn reader(&self) -> &'scope ObjectReader {
@@ -231,7 +263,8 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
         let event = match examined {
             Examined::Vanished => return Ok(()),
             Examined::Done(entry, trouble) => Event::Done(entry, trouble),
-            Examined::Unreadable(name, reason) => Event::Unreadable(name, reason),
+            Examined::Known(kept) => Event::Known(kept),
+            Examined::Unreadable(name, reason) => Event::Lost(name, reason),
             Examined::Changed(changed) if changed.size > RUN_BYTES => {
                 self.waiting_large += 1;
                 Event::Large(Arc::clone(folder), changed)
@@ -284,11 +317,15 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             Event::EnterSynthetic(name, previous) => self.open_dir(name, None, previous, false),
             Event::Leave => self.leave()?,
             Event::Done(entry, trouble) => {
-                self.note_trouble(&entry.name, trouble);
                 self.progress.add(0, entry.node.size());
-                self.push_entry(entry)?;
+                self.push_kept(entry, trouble, false)?;
+            }
+            Event::Known(kept) => {
+                self.progress.add(0, kept.entry.node.size());
+                self.push_kept(kept.entry.clone(), kept.trouble.clone(), kept.was_read)?;
             }
             Event::Unreadable(name, reason) => self.note_unreadable(&name, reason),
+            Event::Lost(name, reason) => self.note_lost(&name, reason),
             Event::Large(folder, changed) => {
                 self.waiting_large -= 1;
                 self.take_large(&folder, changed)?;
@@ -346,6 +383,22 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             },
             None => Entry::synthetic(&name, tree),
         })
+    }
+
+    /// Adds what is no directory.
+    fn push_kept(&mut self, entry: Entry, trouble: Option<String>, was_read: bool) -> Result<()> {
+        self.counts.changed_files += u64::from(was_read);
+        let path = self.noting.is_some().then(|| self.path_of(&entry.name));
+        let mut kept = Kept {
+            entry,
+            trouble,
+            was_read,
+        };
+        if let (Some(noting), Some(path)) = (&mut self.noting, path) {
+            noting.keep(path, &mut kept);
+        }
+        self.note_trouble(&kept.entry.name, kept.trouble);
+        self.push_entry(kept.entry)
     }
 
     fn push_entry(&mut self, entry: Entry) -> Result<()> {
@@ -425,15 +478,14 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
             size,
             read_bytes,
         } = read;
-        self.note_trouble(&name, trouble);
-        self.counts.changed_files += 1;
         self.counts.read_bytes += read_bytes;
         let content = pieces.finish(size, &mut self.writer)?;
-        self.push_entry(Entry {
+        let entry = Entry {
             name,
             node: Node::File { size, content },
             meta,
-        })
+        };
+        self.push_kept(entry, trouble, true)
     }
 
     /// Takes one file from a stream into the top of the tree.
@@ -494,8 +546,16 @@ impl<'a, 'scope> Assembly<'a, 'scope> {
     fn note_refused(&mut self, name: &[u8], refused: Refused) {
         // A file that was deleted since its name was read is simply not there.
         if !refused.is_absence() {
-            self.note_unreadable(name, refused.reason().to_owned());
+            self.note_lost(name, refused.reason().to_owned());
         }
+    }
+
+    fn note_lost(&mut self, name: &[u8], reason: String) {
+        let path = self.path_of(name);
+        if let Some(noting) = &mut self.noting {
+            noting.lose(&path);
+        }
+        self.note_unreadable(name, reason);
     }
 
     fn note_trouble(&mut self, name: &[u8], trouble: Option<String>) {

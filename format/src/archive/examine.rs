@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::cut_file::{Piece, cut_file, guide};
+use super::sets::{Kept, Known};
 use super::walk::Candidate;
 use crate::content::ListReader;
 use crate::cutting::{Runner, Workers};
@@ -21,6 +22,8 @@ pub(super) const ATTEMPTS: u32 = 3;
 pub(super) enum Examined {
     /// Its entry is complete, but for the extended attributes where there is a reason.
     Done(Entry, Option<String>),
+    /// It is as an earlier round of this snapshot found it.
+    Known(Arc<Kept>),
     /// A regular file that must be read.
     Changed(Changed),
     /// It could not be examined.
@@ -149,12 +152,21 @@ impl<'a> Examiner<'a> {
             name,
             previous,
             moved,
+            known,
         } = candidate;
+        if let Some(Known::Settled(kept)) = known {
+            return Examined::Known(kept);
+        }
         let stat = match folder.stat_child(&name) {
             Ok(stat) => stat,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Examined::Vanished,
             Err(error) => return Examined::Unreadable(name, Refused::at("stat", &error).reason),
         };
+        match known {
+            Some(Known::Read(kept)) if is_unchanged(&kept.entry, &stat) => return Examined::Known(kept),
+            Some(Known::Absent) if stat.kind == FileKind::File => return Examined::Vanished,
+            _ => {}
+        }
         let mut before = moved;
         if let Some(entry) = previous {
             if is_unchanged(&entry, &stat) && self.is_there(&entry) {

@@ -2,14 +2,17 @@
 //! the work in between.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::sync_channel;
 
 use super::Archive;
 use super::assemble::{Assembly, Outcome};
 use super::examine::Examiner;
+use super::sets::{ConsistencySet, TornSet, Verdict, Watch, look};
 use super::walk::Walker;
 use crate::catalog::Listed;
 use crate::chunk::Cutter;
@@ -32,6 +35,8 @@ pub struct Root {
     pub path: PathBuf,
     /// What of it is taken.
     pub filter: Filter,
+    /// Which of its files belong together.
+    pub sets: Vec<ConsistencySet>,
 }
 
 /// What a snapshot is taken of.
@@ -75,6 +80,10 @@ pub struct Taken {
     pub tick: bool,
     /// How often a regular file was opened.
     pub opened_files: u64,
+    /// How often the tree was taken: more than once if files that belong together did not hold still.
+    pub rounds: u32,
+    /// Sets of files that belong together and never held still. Their files are marked torn.
+    pub torn_sets: Vec<TornSet>,
 }
 
 impl Archive {
@@ -91,21 +100,28 @@ impl Archive {
         for root in &source.roots {
             std::fs::metadata(&root.path).map_err(Error::io("read", root.path.display().to_string()))?;
         }
-        self.run(request, progress, |assembly| {
-            std::thread::scope(|threads| {
-                let (sender, receiver) = sync_channel(64);
-                let (reader, examiner) = (assembly.reader(), assembly.examiner());
-                let walker = Walker {
-                    reader,
-                    source: &source,
-                    examiner,
-                    steps: sender,
-                    vanished: RefCell::default(),
+        let mut watch = Watch::of(&source).map(Arc::new);
+        let mut torn_sets = Vec::new();
+        let taken = self.run(request, progress, |assembly| {
+            loop {
+                assembly.begin(watch.clone());
+                take_tree(assembly, &source, watch.as_deref())?;
+                let Some(watch) = &mut watch else { return Ok(()) };
+                let noted = assembly.take_noted();
+                let looked = match watch.is_last() {
+                    true => BTreeMap::new(),
+                    false => look(assembly.reader(), &source, assembly.examiner(), watch, progress)?,
                 };
-                let previous = assembly.previous_root();
-                threads.spawn(move || walker.walk(previous));
-                assembly.take_steps(receiver)
-            })
+                if let Verdict::Done(torn) = Arc::make_mut(watch).judge(noted, &looked) {
+                    torn_sets = torn;
+                    return Ok(());
+                }
+            }
+        })?;
+        Ok(Taken {
+            rounds: watch.map_or(1, |watch| watch.round()),
+            torn_sets,
+            ..taken
         })
     }
 
@@ -195,8 +211,30 @@ impl Archive {
             snapshot,
             tick,
             opened_files,
+            rounds: 1,
+            torn_sets: Vec::new(),
         })
     }
+}
+
+/// Walks the source once and puts the tree together from what is met.
+fn take_tree(assembly: &mut Assembly<'_, '_>, source: &Source, watch: Option<&Watch>) -> Result<()> {
+    std::thread::scope(|threads| {
+        let (sender, receiver) = sync_channel(64);
+        let (reader, examiner) = (assembly.reader(), assembly.examiner());
+        let walker = Walker {
+            reader,
+            source,
+            examiner,
+            steps: sender,
+            vanished: RefCell::default(),
+            watch,
+            names_only: false,
+        };
+        let previous = assembly.previous_root();
+        threads.spawn(move || walker.walk(previous));
+        assembly.take_steps(receiver)
+    })
 }
 
 fn snapshot_of(request: SnapshotRequest, outcome: Outcome, parent: Option<Id>) -> Snapshot {

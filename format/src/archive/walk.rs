@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use super::examine::{Before, Examiner, has_stat};
+use super::sets::{Known, Watch};
 use super::snapshot::{Root, Source};
 use super::vanished::Vanished;
 use crate::content::TreeReader;
@@ -14,7 +15,7 @@ use crate::id::Id;
 use crate::limits::DEPTH;
 use crate::model::{Entry, Meta, is_valid_name, push_name};
 use crate::segment::ObjectReader;
-use crate::source::{FileKind, Filter, Folder, Listed};
+use crate::source::{FileKind, Folder, Listed};
 
 /// How many entries are examined as one task.
 const BATCH: usize = 256;
@@ -25,6 +26,8 @@ pub(super) struct Candidate {
     pub(super) previous: Option<Entry>,
     /// A file of this name that is gone from elsewhere.
     pub(super) moved: Before,
+    /// What an earlier round of this snapshot says of it.
+    pub(super) known: Option<Known>,
 }
 
 /// What the walk meets, in the order of the snapshot's trees.
@@ -61,6 +64,10 @@ pub(super) struct Walker<'a> {
     pub(super) examiner: &'a Examiner<'a>,
     pub(super) steps: SyncSender<Step>,
     pub(super) vanished: RefCell<Vanished>,
+    /// What earlier rounds of this snapshot found, if some files belong together.
+    pub(super) watch: Option<&'a Watch>,
+    /// Only names are wanted: what is said about directories is not asked for.
+    pub(super) names_only: bool,
 }
 
 /// A directory on the way from the root to where the walk is.
@@ -155,6 +162,7 @@ impl<'a> Walker<'a> {
                             name: file,
                             previous,
                             moved: None,
+                            known: None,
                         };
                         self.send(Step::Entries(Arc::new(folder), vec![candidate]))
                     }
@@ -179,7 +187,7 @@ impl<'a> Walker<'a> {
         levels.extend(self.enter(root, &mut device, &path, name.to_vec(), folder, previous, true)?);
         while let Some(level) = levels.last_mut() {
             path.truncate(level.path_len);
-            let Some(directory) = self.send_entries(&root.filter, level, &mut path)? else {
+            let Some(directory) = self.send_entries(root, level, &mut path)? else {
                 levels.pop();
                 self.send(Step::Leave)?;
                 continue;
@@ -249,6 +257,13 @@ impl<'a> Walker<'a> {
         if self.source.exclude_caches && is_cache(&folder, &names) {
             names.retain(|listed| listed.name == CACHE_TAG);
         }
+        let settled = self
+            .watch
+            .map_or(&[][..], |watch| watch.settled_names(&root.place, path));
+        names.extend(settled.iter().map(|name| Listed {
+            name: name.clone(),
+            is_dir: Some(false),
+        }));
         names.sort_unstable();
         // What is removed and made again while it is listed may be listed twice.
         names.dedup_by(|later, earlier| later.name == earlier.name);
@@ -258,7 +273,11 @@ impl<'a> Walker<'a> {
             self.vanished.borrow_mut().note(self.reader, tree, &names);
         }
         let only_if_not_empty = !is_root && root.filter.is_selective() && !root.filter.includes(path);
-        let meta = match self.examiner.dir_meta(&folder, &stat, previous.as_ref()) {
+        let meta = match self.names_only {
+            true => Ok(Meta::default()),
+            false => self.examiner.dir_meta(&folder, &stat, previous.as_ref()),
+        };
+        let meta = match meta {
             Ok(meta) => meta,
             Err(error) => {
                 // Its entries are worth more than its attributes.
@@ -286,7 +305,7 @@ impl<'a> Walker<'a> {
     /// Sends the entries of a level up to the next directory in it, and returns that. `path` is left at its path.
     fn send_entries(
         &self,
-        filter: &Filter,
+        root: &Root,
         level: &mut Level<'_>,
         path: &mut Vec<u8>,
     ) -> Result<Option<Candidate>, Stopped> {
@@ -301,16 +320,19 @@ impl<'a> Walker<'a> {
                 self.send(Step::Unreadable(name, "the name cannot be kept".into()))?;
                 continue;
             }
-            if filter.excludes(path) {
+            if root.filter.excludes(path) {
                 continue;
             }
-            let is_dir = is_dir.unwrap_or_else(|| {
-                level
-                    .folder
-                    .stat_child(&name)
-                    .is_ok_and(|stat| stat.kind == FileKind::Dir)
-            });
-            if !is_dir && !filter.includes(path) {
+            let known = self.watch.and_then(|watch| watch.known(&root.place, path));
+            let is_settled = matches!(known, Some(Known::Settled(_)));
+            let is_dir = !is_settled
+                && is_dir.unwrap_or_else(|| {
+                    level
+                        .folder
+                        .stat_child(&name)
+                        .is_ok_and(|stat| stat.kind == FileKind::Dir)
+                });
+            if !is_dir && !root.filter.includes(path) {
                 continue;
             }
             let previous = level.previous.take(&name);
@@ -322,6 +344,7 @@ impl<'a> Walker<'a> {
                 name,
                 previous,
                 moved,
+                known,
             };
             match is_dir {
                 true => directory = Some(candidate),
