@@ -240,7 +240,12 @@ pub(crate) struct Restore {
     #[arg(value_name = "SNAPSHOT[:PATH]", required_unless_present = "connector")]
     pub(crate) snapshot: Option<OsString>,
     /// The folder below which everything is laid; made if it is missing
-    #[arg(long, alias = "target", value_name = "DIR", required_unless_present = "connector")]
+    #[arg(
+        long,
+        alias = "target",
+        value_name = "DIR",
+        required_unless_present = "connector"
+    )]
     pub(crate) to: Option<PathBuf>,
     /// What happens to files that are in the way; without it the folder must be empty
     #[arg(long, value_name = "WHICH")]

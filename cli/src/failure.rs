@@ -57,12 +57,12 @@ pub(crate) struct Failure {
     /// What to do, a line each.
     pub(crate) hints: Vec<String>,
     /// What kind of end it is.
-    kind: Kind,
+    pub(crate) kind: Kind,
 }
 
 /// Whether there is anything to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     /// An error.
     Error,
     /// Standard output was closed by its reader: nobody listens any more.

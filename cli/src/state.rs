@@ -76,7 +76,9 @@ impl State {
     /// # Errors
     /// Fails where the file cannot be made or the system cannot lock it.
     pub(crate) fn lock(&self, connector: &str) -> Result<Option<File>> {
-        let path = self.folder("locks")?.join(format!("{}.lock", self.key(connector)));
+        let path = self
+            .folder("locks")?
+            .join(format!("{}.lock", self.key(connector)));
         let failed = |error: io::Error| {
             Failure::new(format!("cannot lock {}: {error}", path.display())).hint(format!(
                 "name a folder on a local file system: state = \"…\" in restante.toml, or {VARIABLE}"

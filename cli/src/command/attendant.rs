@@ -90,7 +90,14 @@ impl Person for Attendant {
         self.tell(&paragraph(&format!("{:>width$}", step + 1), &planned.line()));
     }
 
-    fn ended(&mut self, _step: usize, ending: StepEnding, notes: &[String], findings: &[String], seconds: f64) {
+    fn ended(
+        &mut self,
+        _step: usize,
+        ending: StepEnding,
+        notes: &[String],
+        findings: &[String],
+        seconds: f64,
+    ) {
         let word = match ending {
             StepEnding::Done if seconds >= 1.0 => &format!("done in {seconds:.1} s"),
             StepEnding::Done => "done",
@@ -102,11 +109,11 @@ impl Person for Attendant {
         let lines: Vec<&String> = notes.iter().chain(findings).collect();
         match &lines[..] {
             [] => self.tell(&format!("       {word}")),
-            [only] => self.tell(&paragraph(&format!("     {word}:"), only)),
+            [only] => self.tell(&paragraph("   ", &format!("{word}: {only}"))),
             several => {
                 self.tell(&format!("       {word}:"));
                 for line in several {
-                    self.tell(&paragraph("      ", line));
+                    self.tell(&paragraph("     ", line));
                 }
             }
         }

@@ -27,7 +27,9 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
     let profile = profiles.get(connector)?;
     let state = State::of(&cx.config)?;
     let _lock = lock(&state, connector)?;
-    let path = state.folder("restores")?.join(format!("{}.jsonl", state.key(connector)));
+    let path = state
+        .folder("restores")?
+        .join(format!("{}.jsonl", state.key(connector)));
     let own = &args.procedure;
     let pending = pending(&path)?;
     let goes_on = own.resume || !own.done.is_empty() || !own.skip.is_empty();
@@ -37,18 +39,25 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
         Some(journal) if journal.is_reverting() => Err(Failure::new(format!(
             "the restore of {connector} is being taken back"
         ))
-        .hint(format!("go on with that: {}", command(journal.plan(), "--revert")))),
+        .hint(format!(
+            "go on with that: {}",
+            command(journal.plan(), "--revert")
+        ))),
         Some(journal) if goes_on => go(cx, profile, journal, args, Way::On),
         Some(journal) if !args.dry_run => Err(under_way(&journal)),
         None if own.confirm || own.revert || own.resume => Err(Failure::new(format!(
             "no restore of {connector} is under way"
         ))
-        .hint(format!("begin one: restante restore --connector {}", quoted(connector)))),
+        .hint(format!(
+            "begin one: restante restore --connector {}",
+            quoted(connector)
+        ))),
         _ => {
             let archive = cx.open(Access::Mapped)?;
             let listed = named(cx, &archive, args, connector)?;
             if !args.allow_torn {
-                let command = |name: &str| format!("restante restore {} --connector {connector}", quoted(name));
+                let command =
+                    |name: &str| format!("restante restore {} --connector {connector}", quoted(name));
                 refuse_torn(&archive, listed, &[], &command)?;
             }
             let going = args.to.as_deref().map_or(Going::Home, Going::Below);
@@ -111,7 +120,9 @@ fn under_way(journal: &Journal) -> Failure {
 fn named<'a>(cx: &Context, archive: &'a Archive, args: &Restore, connector: &str) -> Result<&'a Listed> {
     let text = match args.snapshot.as_ref().and_then(|text| text.to_str()) {
         None if args.snapshot.is_none() => format!("{connector}@latest"),
-        Some(text) if !text.split(':').next().unwrap_or_default().contains('@') => format!("{connector}@{text}"),
+        Some(text) if !text.split(':').next().unwrap_or_default().contains('@') => {
+            format!("{connector}@{text}")
+        }
         _ => String::new(),
     };
     let text = match (text.is_empty(), &args.snapshot) {
@@ -134,14 +145,18 @@ fn check_numbers(plan: &Plan, args: &Restore) -> Result<()> {
     let numbers = args.procedure.done.iter().chain(&args.procedure.skip);
     for number in numbers {
         if !(1..=last).contains(number) {
-            return Err(Failure::usage(format!("there is no step {number}"))
-                .hint(format!("the steps are 1 to {last}: {}", command(plan, "--dry-run"))));
+            return Err(Failure::usage(format!("there is no step {number}")).hint(format!(
+                "the steps are 1 to {last}: {}",
+                command(plan, "--dry-run")
+            )));
         }
     }
     for number in &args.procedure.done {
         if !plan.steps[number - 1].by_person {
-            return Err(Failure::usage(format!("step {number} is not for a person: the tool does it"))
-                .hint("to pass over a step of the profile that fails: --skip"));
+            return Err(
+                Failure::usage(format!("step {number} is not for a person: the tool does it"))
+                    .hint("to pass over a step of the profile that fails: --skip"),
+            );
         }
     }
     for number in &args.procedure.skip {
@@ -171,7 +186,11 @@ fn go(cx: &mut Context, profile: &Profile, journal: Journal, args: &Restore, way
             "the restore of {} that is under way is from {}",
             plan.connector, plan.archive
         ))
-        .hint(format!("restante -a {} restore --connector {} --resume", quoted(&plan.archive), plan.connector)));
+        .hint(format!(
+            "restante -a {} restore --connector {} --resume",
+            quoted(&plan.archive),
+            plan.connector
+        )));
     }
     let archive = cx.open(Access::Mapped)?;
     let text = journal.plan().snapshot.clone();
@@ -200,18 +219,23 @@ fn forward(
     }
     let mut attendant = Attendant::new(&cx.out, &plan, &args.procedure.done, &args.procedure.skip);
     let progress = cx.progress.clone();
-    let reached = with_progress(&progress, cx.out.quiet || cx.out.json || attendant.is_terminal(), "restore", || {
-        Runner {
-            archive,
-            listed,
-            journal: &mut journal,
-            at,
-            mode: Mode::Restore,
-            person: &mut attendant,
-            progress: &progress,
-        }
-        .run()
-    });
+    let reached = with_progress(
+        &progress,
+        cx.out.quiet || cx.out.json || attendant.is_terminal(),
+        "restore",
+        || {
+            Runner {
+                archive,
+                listed,
+                journal: &mut journal,
+                at,
+                mode: Mode::Restore,
+                person: &mut attendant,
+                progress: &progress,
+            }
+            .run()
+        },
+    );
     let state = match &reached {
         Ok(Reached::End) => "done",
         Ok(Reached::Person) => "waiting",
@@ -246,11 +270,28 @@ fn waiting(cx: &mut Context, journal: &Journal) -> Result<()> {
         let line = plan.steps[*step].line();
         cx.out.line(&paragraph(&format!("{:>3}", step + 1), &line))?;
     }
-    let number = format!("--done {}", next + 1);
-    cx.out.line(&format!("when step {} is done: {}", next + 1, cx.out.command(&sub(plan, &number))))?;
+    // What the tool does not interrupt can be answered for at once.
+    let together: Vec<usize> = (next..plan.steps.len())
+        .take_while(|step| plan.steps[*step].by_person)
+        .collect();
+    let numbers: Vec<String> = together
+        .iter()
+        .map(|step| format!("--done {}", step + 1))
+        .collect();
+    let (steps, are) = match &together[..] {
+        [_] => (format!("step {}", next + 1), "is"),
+        several => (format!("steps {} to {}", next + 1, next + several.len()), "are"),
+    };
+    cx.out.line(&format!(
+        "when {steps} {are} done: {}",
+        cx.out.command(&sub(plan, &numbers.join(" ")))
+    ))?;
     if plan.steps[next].is_optional() {
         let number = format!("--skip {}", next + 1);
-        cx.out.line(&format!("to leave it out: {}", cx.out.command(&sub(plan, &number))))?;
+        cx.out.line(&format!(
+            "to leave it out: {}",
+            cx.out.command(&sub(plan, &number))
+        ))?;
     }
     Ok(())
 }
@@ -283,10 +324,9 @@ fn finished(cx: &mut Context, journal: &Journal) -> Result<()> {
         facts.push(plural(of(StepEnding::Warned), "warning", "warnings"));
     }
     cx.out.line(&format!(
-        "\n{} is restored from {}, taken {}: {}",
+        "\n{} is restored from {}: {}",
         plan.connector,
-        &plan.snapshot[..plan.snapshot.len().min(8)],
-        plan.taken,
+        plan.source(),
         facts.join(", ")
     ))?;
     let kept = replaced(plan);
@@ -297,10 +337,14 @@ fn finished(cx: &mut Context, journal: &Journal) -> Result<()> {
         }
     }
     let (confirm, revert) = (sub(plan, "--confirm"), sub(plan, "--revert"));
-    cx.out
-        .line(&format!("to keep the restore for good: {}", cx.out.command(&confirm)))?;
-    cx.out
-        .line(&format!("to take it back:              {}", cx.out.command(&revert)))
+    cx.out.line(&format!(
+        "to keep the restore for good: {}",
+        cx.out.command(&confirm)
+    ))?;
+    cx.out.line(&format!(
+        "to take it back:              {}",
+        cx.out.command(&revert)
+    ))
 }
 
 /// Where what was replaced is kept.
@@ -309,7 +353,13 @@ fn replaced(plan: &Plan) -> Vec<PathBuf> {
     olds.filter(|old| old.symlink_metadata().is_ok()).collect()
 }
 
-fn back(cx: &mut Context, profile: &Profile, archive: &Archive, mut journal: Journal, args: &Restore) -> Result<()> {
+fn back(
+    cx: &mut Context,
+    profile: &Profile,
+    archive: &Archive,
+    mut journal: Journal,
+    args: &Restore,
+) -> Result<()> {
     let plan = journal.plan().clone();
     let at = plan.surroundings(surroundings(profile, &cx.config, archive));
     let mut attendant = Attendant::new(&cx.out, &plan, &args.procedure.done, &[]);
@@ -355,7 +405,10 @@ fn close(cx: &mut Context, journal: Journal, state: &'static str, words: &str) -
     if cx.out.json {
         return cx.out.json_line(&document);
     }
-    cx.out.line(&format!("{connector} {words}; what was done is written in {}", kept.display()))
+    cx.out.line(&format!(
+        "{connector} {words}; what was done is written in {}",
+        kept.display()
+    ))
 }
 
 fn title(plan: &Plan) -> String {
@@ -364,10 +417,9 @@ fn title(plan: &Plan) -> String {
         None => String::new(),
     };
     format!(
-        "restore {}{to} from {}, taken {}: {}",
+        "restore {}{to} from {}: {}",
         plan.connector,
-        &plan.snapshot[..plan.snapshot.len().min(8)],
-        plan.taken,
+        plan.source(),
         plural(plan.steps.len() as u64, "step", "steps")
     )
 }
@@ -384,7 +436,8 @@ fn show_plan(cx: &mut Context, plan: &Plan) -> Result<()> {
             heading = step.heading();
             cx.out.line(&format!("\n{heading}"))?;
         }
-        cx.out.line(&paragraph(&format!("{:>3}", number + 1), &step.line()))?;
+        cx.out
+            .line(&paragraph(&format!("{:>3}", number + 1), &step.line()))?;
     }
     Ok(())
 }

@@ -48,7 +48,13 @@ pub(crate) fn run(cx: &mut Context, args: &Restore) -> Result<()> {
         Located::Entry(path, _) => path.as_slice(),
     };
     if !args.allow_torn {
-        let command = |name: &str| format!("restante restore {} --to {}", quoted(name), quoted(&to.to_string_lossy()));
+        let command = |name: &str| {
+            format!(
+                "restante restore {} --to {}",
+                quoted(name),
+                quoted(&to.to_string_lossy())
+            )
+        };
         refuse_torn(&archive, listed, inside, &command)?;
     }
     let overwrite = args.overwrite.map(|which| match which {

@@ -130,7 +130,11 @@ impl Surroundings {
                 let found = checks::unequal(self.at(at)?, values, self.ignore_case)?;
                 Ok(Acted::findings(found))
             }
-            Action::Recognise { files: of, format, key } => {
+            Action::Recognise {
+                files: of,
+                format,
+                key,
+            } => {
                 let (at, key) = (self.at(&of.at)?, key.as_deref());
                 let found = checks::unrecognised(at, &of.paths, self.ignore_case, *format, key)?;
                 Ok(Acted::findings(found))
@@ -202,7 +206,8 @@ impl Surroundings {
             At::Root(root) => self.root(root).map(|root| root.path.as_path()),
             At::Place(place) => {
                 let hint = format!("name it under [roots] in restante.toml: {place} = \"/where/it/lies\"");
-                let missing = || Failure::new(format!("[roots] does not name the place `{place}`")).hint(hint);
+                let missing =
+                    || Failure::new(format!("[roots] does not name the place `{place}`")).hint(hint);
                 self.places.get(place).map(PathBuf::as_path).ok_or_else(missing)
             }
         }
@@ -218,5 +223,9 @@ fn told(done: &str, paths: &[Vec<u8>]) -> String {
     if paths.len() > NAMED {
         names.push("…".to_owned());
     }
-    format!("{done} {}: {}", plural(paths.len() as u64, "file", "files"), names.join(", "))
+    format!(
+        "{done} {}: {}",
+        plural(paths.len() as u64, "file", "files"),
+        names.join(", ")
+    )
 }

@@ -42,7 +42,10 @@ pub(super) fn sizes(folder: &Path, rules: &[SizeRule], ignore_case: bool) -> Res
     let mut findings = Vec::new();
     for rule in rules {
         let filter = matching(&rule.paths, ignore_case)?;
-        for file in all.iter().filter(|file| !file.is_dir && filter.includes(&file.below)) {
+        for file in all
+            .iter()
+            .filter(|file| !file.is_dir && filter.includes(&file.below))
+        {
             findings.extend(breach(rule, file));
             if let Some(pair) = &rule.pair {
                 let other = pair_of(pair, &file.below);
@@ -59,15 +62,25 @@ pub(super) fn sizes(folder: &Path, rules: &[SizeRule], ignore_case: bool) -> Res
 fn breach(rule: &SizeRule, file: &Found) -> Option<String> {
     let bytes = file.bytes;
     let wanted = match rule {
-        SizeRule { bytes: Some(exact), .. } if bytes != *exact => plural(*exact, "byte", "bytes"),
-        SizeRule { multiple_of: Some(unit), .. } if !bytes.is_multiple_of((*unit).max(1)) => {
+        SizeRule {
+            bytes: Some(exact), ..
+        } if bytes != *exact => plural(*exact, "byte", "bytes"),
+        SizeRule {
+            multiple_of: Some(unit),
+            ..
+        } if !bytes.is_multiple_of((*unit).max(1)) => {
             format!("a multiple of {}", count(*unit))
         }
-        SizeRule { at_most: Some(most), .. } if bytes > *most => format!("at most {}", count(*most)),
+        SizeRule {
+            at_most: Some(most), ..
+        } if bytes > *most => format!("at most {}", count(*most)),
         _ => return None,
     };
     let path = display_bytes(&file.below);
-    Some(format!("{path} has {}, not {wanted}", plural(bytes, "byte", "bytes")))
+    Some(format!(
+        "{path} has {}, not {wanted}",
+        plural(bytes, "byte", "bytes")
+    ))
 }
 
 /// The path of a file's other half.
@@ -114,7 +127,10 @@ fn read_value(folder: &Path, value: &Value, ignore_case: bool) -> Result<Result<
     let opened = File::open(&file).map_err(|error| cannot_read(&file, error))?;
     match &value.source {
         ValueSource::RecordBytes(unit) => {
-            let bytes = opened.metadata().map_err(|error| cannot_read(&file, error))?.len();
+            let bytes = opened
+                .metadata()
+                .map_err(|error| cannot_read(&file, error))?
+                .len();
             Ok(match bytes.is_multiple_of((*unit).max(1)) {
                 true => Ok(count(bytes / (*unit).max(1))),
                 false => Err(format!(
@@ -207,7 +223,10 @@ fn registry(file: File, key: Option<&str>) -> std::io::Result<Option<String>> {
         let unit = match (bytes.next().transpose()?, is_wide) {
             (None, _) => None,
             (Some(low), false) => Some(u16::from(low)),
-            (Some(low), true) => bytes.next().transpose()?.map(|high| u16::from_le_bytes([low, high])),
+            (Some(low), true) => bytes
+                .next()
+                .transpose()?
+                .map(|high| u16::from_le_bytes([low, high])),
         };
         match unit {
             Some(unit) if unit != u16::from(b'\n') => {

@@ -21,7 +21,10 @@ pub(super) fn judge(report: &CompareReport) -> Result<Acted> {
         size(report.bytes)
     )];
     if report.metadata > 0 {
-        notes.push(format!("{} with another mode or time", plural(report.metadata, "path", "paths")));
+        notes.push(format!(
+            "{} with another mode or time",
+            plural(report.metadata, "path", "paths")
+        ));
     }
     let others = report.total() - report.metadata;
     if others == 0 {

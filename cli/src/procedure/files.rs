@@ -89,7 +89,12 @@ pub(super) fn find(folder: &Path, below: &str, ignore_case: bool) -> Result<Opti
             continue;
         }
         let entries = match fs::read_dir(&path) {
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
                 return Ok(None);
             }
             other => other.map_err(|error| cannot_read(&path, error))?,
@@ -107,11 +112,10 @@ pub(super) fn find(folder: &Path, below: &str, ignore_case: bool) -> Result<Opti
             [] => return Ok(None),
             [only] => path.push(only),
             [first, second, ..] => {
-                return Err(Failure::new(format!(
-                    "{} holds both {first:?} and {second:?}",
-                    path.display()
-                ))
-                .hint("its system sees one name in them: keep the right one"));
+                return Err(
+                    Failure::new(format!("{} holds both {first:?} and {second:?}", path.display()))
+                        .hint("its system sees one name in them: keep the right one"),
+                );
             }
         }
     }

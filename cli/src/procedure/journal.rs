@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::Plan;
 use super::files::cannot;
+use super::plan::Plan;
 use crate::failure::{Failure, Result};
 
 /// A line of a journal.
@@ -163,7 +163,8 @@ impl Journal {
                 break;
             }
             number += 1;
-            let event = serde_json::from_slice(&bytes).map_err(|error| damaged(path, number, &error.to_string()))?;
+            let event =
+                serde_json::from_slice(&bytes).map_err(|error| damaged(path, number, &error.to_string()))?;
             events.push(event);
             whole += len as u64;
         }
@@ -178,10 +179,15 @@ impl Journal {
             _ => true,
         };
         if !events.iter().all(knows) {
-            return Err(damaged(path, number, "it names a step that the plan does not have"));
+            return Err(damaged(
+                path,
+                number,
+                "it names a step that the plan does not have",
+            ));
         }
         let file = append_to(path)?;
-        file.set_len(whole).map_err(|error| cannot("write", path, error))?;
+        file.set_len(whole)
+            .map_err(|error| cannot("write", path, error))?;
         Ok(Some(Self {
             path: path.to_path_buf(),
             file,
@@ -262,7 +268,9 @@ impl Journal {
 
     /// Whether it is being taken back.
     pub(crate) fn is_reverting(&self) -> bool {
-        self.events.iter().any(|event| matches!(event, Event::Reverting { .. }))
+        self.events
+            .iter()
+            .any(|event| matches!(event, Event::Reverting { .. }))
     }
 
     /// Whether it is over, one way or the other, and only has to be cleared away.
@@ -299,6 +307,9 @@ fn line(event: &Event) -> io::Result<Vec<u8>> {
 }
 
 fn damaged(path: &Path, line: usize, why: &str) -> Failure {
-    Failure::new(format!("the journal {} is damaged in line {line}: {why}", path.display()))
-        .hint("it says how far a restore came: mend it from a copy, or move it away if that restore is over")
+    Failure::new(format!(
+        "the journal {} is damaged in line {line}: {why}",
+        path.display()
+    ))
+    .hint("it says how far a restore came: mend it from a copy, or move it away if that restore is over")
 }

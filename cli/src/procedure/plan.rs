@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Surroundings;
 use crate::profile::{Note, Phase, Profile, Step, what};
-use crate::show::quoted;
+use crate::show::{local_time, quoted};
 
 /// A restore of one connector.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,7 +112,11 @@ impl Plan {
     /// The steps for these roots of a profile.
     pub(crate) fn steps(profile: &Profile, roots: &[PlannedRoot], at: &Surroundings) -> Vec<PlannedStep> {
         let of = |phase: Phase| {
-            let steps = profile.steps.of(phase).iter().filter(|step| !at.is_elsewhere(step));
+            let steps = profile
+                .steps
+                .of(phase)
+                .iter()
+                .filter(|step| !at.is_elsewhere(step));
             steps.map(move |step| of_profile(phase, step, at))
         };
         let mut steps: Vec<PlannedStep> = of(Phase::BeforeRestore).collect();
@@ -123,7 +127,9 @@ impl Plan {
         type Make = fn(usize) -> Doing;
         let restoring: [(&str, &str, Make); 4] = [
             ("restore", "beside", |root| Doing::Stage { root }),
-            ("read", "back and compare every byte with the snapshot", |root| Doing::Verify { root }),
+            ("read", "back and compare every byte with the snapshot", |root| {
+                Doing::Verify { root }
+            }),
             ("set", "aside", |root| Doing::SetAside { root }),
             ("put", "into its place", |root| Doing::PutIn { root }),
         ];
@@ -150,6 +156,16 @@ impl Plan {
             steps.extend(of(phase));
         }
         steps
+    }
+
+    /// The snapshot in a few words: its short id, and when it was taken, in local time.
+    pub(crate) fn source(&self) -> String {
+        let id = self.snapshot.get(..8).unwrap_or(&self.snapshot);
+        let taken = match self.taken.parse::<jiff::Timestamp>() {
+            Ok(taken) => local_time(crate::select::timestamp(taken), "%Y-%m-%d %H:%M:%S"),
+            Err(_) => self.taken.clone(),
+        };
+        format!("{id}, taken {taken}")
     }
 
     /// Where its steps are carried out, from what the configuration says now.
@@ -237,5 +253,8 @@ impl PlannedStep {
 
 /// The command that goes on with a restore.
 pub(crate) fn command(plan: &Plan, option: &str) -> String {
-    format!("restante restore --connector {} {option}", quoted(&plan.connector))
+    format!(
+        "restante restore --connector {} {option}",
+        quoted(&plan.connector)
+    )
 }

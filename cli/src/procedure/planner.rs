@@ -37,7 +37,9 @@ pub(crate) fn surroundings(profile: &Profile, config: &Config, archive: &Archive
         archive: archive.location(),
         snapshot: None,
         roots: BTreeMap::new(),
-        places: places.map(|(name, place)| (name.clone(), place.path.clone())).collect(),
+        places: places
+            .map(|(name, place)| (name.clone(), place.path.clone()))
+            .collect(),
         services: config.services.clone(),
         ignore_case: profile.case_insensitive,
     }
@@ -147,7 +149,11 @@ fn planned(
     let last = inside.rsplit(|byte| *byte == b'/').next().unwrap_or(&inside);
     let new = holder("new").join(to_os(last).map_err(odd_name)?);
     let old = holder("old").join(target.file_name().unwrap_or_default());
-    let exchange = if is_whole { Exchange::Whole } else { Exchange::Entries };
+    let exchange = if is_whole {
+        Exchange::Whole
+    } else {
+        Exchange::Entries
+    };
     Ok(PlannedRoot {
         name,
         inside,
@@ -197,7 +203,10 @@ fn roots_of(profile: &Profile, archive: &Archive, listed: &Listed) -> Result<Vec
             listed.id.short(),
             profile.name
         ))
-        .hint(format!("see which are: restante snapshots --connector {}", profile.name)));
+        .hint(format!(
+            "see which are: restante snapshots --connector {}",
+            profile.name
+        )));
     }
     let Located::Entry(_, entry) = archive.locate(listed, name)? else {
         return Ok(Vec::new());
@@ -217,7 +226,9 @@ fn roots_of(profile: &Profile, archive: &Archive, listed: &Listed) -> Result<Vec
 
 /// The directories in a directory.
 fn folders(archive: &Archive, node: &Node) -> Result<Vec<(Vec<u8>, Id)>> {
-    let Node::Dir { tree } = node else { return Ok(Vec::new()) };
+    let Node::Dir { tree } = node else {
+        return Ok(Vec::new());
+    };
     let mut folders = Vec::new();
     for entry in TreeReader::new(archive.reader(), *tree) {
         let entry = entry?;

@@ -45,7 +45,9 @@ pub(super) fn probe(folder: &Path) -> Result<()> {
 }
 
 fn is_probe(name: &str) -> bool {
-    let token = name.strip_prefix(NAME.0).and_then(|rest| rest.strip_suffix(NAME.1));
+    let token = name
+        .strip_prefix(NAME.0)
+        .and_then(|rest| rest.strip_suffix(NAME.1));
     token.is_some_and(|token| token.len() == 16 && token.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 

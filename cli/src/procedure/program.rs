@@ -105,8 +105,11 @@ pub(super) fn run(
     let failure = match end {
         End::Exit(status) if status.success() => return Ok(said),
         End::Exit(status) => Failure::new(format!("{text} failed: {status}")),
-        End::TooLong => Failure::new(format!("{text} took longer than {} s and was stopped", timeout.as_secs()))
-            .hint("give it more time with `timeout`"),
+        End::TooLong => Failure::new(format!(
+            "{text} took longer than {} s and was stopped",
+            timeout.as_secs()
+        ))
+        .hint("give it more time with `timeout`"),
         End::Stopped => return Err(restante_format::error::Error::Interrupted.into()),
     };
     Err(said.iter().fold(failure, |failure, line| failure.hint(line)))
@@ -152,7 +155,9 @@ fn in_group(_command: &mut Command) {}
 
 #[cfg(unix)]
 fn kill(child: &mut Child) {
-    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    let pid = i32::try_from(child.id())
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
     if let Some(pid) = pid {
         let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
     }

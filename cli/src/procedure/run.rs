@@ -130,12 +130,17 @@ impl Runner<'_> {
         };
         let number = step + 1;
         let (acted, failure) = match done {
-            Ok(acted) if acted.findings.is_empty() => return self.end(step, StepEnding::Done, acted, seconds),
+            Ok(acted) if acted.findings.is_empty() => {
+                return self.end(step, StepEnding::Done, acted, seconds);
+            }
             Ok(acted) => {
                 let what = complaint.unwrap_or_else(|| planned.text.clone());
                 let failure = Failure::new(format!("step {number}: {what}: {}", acted.findings[0]));
                 let rest = acted.findings[1..].iter().take(NAMED);
-                (acted.clone(), rest.fold(failure, |failure, line| failure.hint(line)))
+                (
+                    acted.clone(),
+                    rest.fold(failure, |failure, line| failure.hint(line)),
+                )
             }
             Err(failure) => {
                 let findings = std::iter::once(&failure.message).chain(&failure.hints).cloned();
@@ -144,9 +149,7 @@ impl Runner<'_> {
                     ..Acted::default()
                 };
                 let message = format!("step {number}, {}: {}", planned.text, failure.message);
-                let code = failure.code;
-                let told = Failure::new(message).advise(failure.hints);
-                (acted, Failure { code, ..told })
+                (acted, Failure { message, ..failure })
             }
         };
         match on_failure {
@@ -209,7 +212,9 @@ impl Runner<'_> {
             overwrite: None::<Overwrite>,
             dry_run: false,
         };
-        let report = self.archive.restore(&self.located(root)?, &restore, self.progress)?;
+        let report = self
+            .archive
+            .restore(&self.located(root)?, &restore, self.progress)?;
         if report.failed > 0 {
             let what = plural(report.failed, "path", "paths");
             let failure = Failure::new(format!("{what} could not be restored"));
@@ -269,7 +274,10 @@ impl Runner<'_> {
             let steps = plan.steps.iter().enumerate();
             steps.filter(move |(_, planned)| {
                 let is_service = |step: &crate::profile::Step| {
-                    matches!(step.action, Action::StopServices { .. } | Action::StartServices { .. })
+                    matches!(
+                        step.action,
+                        Action::StopServices { .. } | Action::StartServices { .. }
+                    )
                 };
                 planned.phase == Some(phase)
                     && matches!(&planned.doing, Doing::Profile { step } if is_service(step))
@@ -293,18 +301,27 @@ impl Runner<'_> {
             );
             let reversal = self.journal.reversal(number);
             if put && !reversal.taken_out {
-                self.person.says(&format!("taking {} out of {}", root.name, root.target.display()));
+                self.person
+                    .says(&format!("taking {} out of {}", root.name, root.target.display()));
                 swap::set_aside(root, plan.ignore_case, &root.new)?;
-                self.journal.record(Event::TakenOut { time: now(), root: number })?;
+                self.journal.record(Event::TakenOut {
+                    time: now(),
+                    root: number,
+                })?;
             }
             if aside && !reversal.put_back {
-                self.person.says(&format!("putting back what was in {}", root.target.display()));
+                self.person
+                    .says(&format!("putting back what was in {}", root.target.display()));
                 swap::put_in(root, &root.old)?;
-                self.journal.record(Event::PutBack { time: now(), root: number })?;
+                self.journal.record(Event::PutBack {
+                    time: now(),
+                    root: number,
+                })?;
             }
         }
         if !untouched && self.services(services(Phase::Finish))? == Reached::Person {
-            self.person.says("start the services again: nothing here knows how");
+            self.person
+                .says("start the services again: nothing here knows how");
         }
         self.journal.record(Event::Reverted { time: now() })?;
         Ok(Reached::End)
@@ -312,7 +329,9 @@ impl Runner<'_> {
 
     fn services<'s>(&mut self, steps: impl Iterator<Item = (usize, &'s PlannedStep)>) -> Result<Reached> {
         for (number, planned) in steps {
-            let Doing::Profile { step } = &planned.doing else { continue };
+            let Doing::Profile { step } = &planned.doing else {
+                continue;
+            };
             if planned.by_person {
                 if self.person.ask(number, planned)? == Answer::Later {
                     return Ok(Reached::Person);
@@ -337,7 +356,9 @@ pub(crate) fn clear(journal: &Journal) -> Result<()> {
 
 /// Whether a rehearsal does a step: what reaches beyond the scratch folder it leaves alone.
 fn is_rehearsed(planned: &PlannedStep) -> bool {
-    let Doing::Profile { step } = &planned.doing else { return true };
+    let Doing::Profile { step } = &planned.doing else {
+        return true;
+    };
     let beyond = matches!(
         step.action,
         Action::Manual

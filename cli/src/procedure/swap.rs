@@ -69,8 +69,11 @@ pub(super) fn put_in(root: &PlannedRoot, from: &Path) -> Result<()> {
 
 /// Something that was not there when the root was set aside.
 fn in_the_way(path: &Path) -> Failure {
-    Failure::new(format!("{} is there again: something made it meanwhile", path.display()))
-        .hint("stop what writes there, move it away, and go on with --resume")
+    Failure::new(format!(
+        "{} is there again: something made it meanwhile",
+        path.display()
+    ))
+    .hint("stop what writes there, move it away, and go on with --resume")
 }
 
 /// Moves what the filter takes of `folder` into `to`; `below` is the folder's path below the root. Directories get
@@ -125,7 +128,8 @@ fn move_entry(
 }
 
 fn metadata(path: &Path) -> Result<fs::Metadata> {
-    path.symlink_metadata().map_err(|error| cannot("read", path, error))
+    path.symlink_metadata()
+        .map_err(|error| cannot("read", path, error))
 }
 
 fn make_folder(path: &Path) -> Result<()> {
@@ -184,7 +188,14 @@ fn sync(folder: Option<&Path>) -> Result<()> {
     let Some(folder) = folder else { return Ok(()) };
     match fs::File::open(folder).and_then(|folder| folder.sync_all()) {
         // Not there any more, or of a kind that cannot be synchronised: there is nothing to wait for.
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::InvalidInput) => Ok(()),
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::InvalidInput
+            ) =>
+        {
+            Ok(())
+        }
         other => other.map_err(|error| cannot("write", folder, error)),
     }
 }
@@ -213,7 +224,9 @@ pub(super) const HOLDER: &str = ".restante-";
 
 /// Removes the folder that holds something of a restore, with all that is left in it.
 pub(super) fn remove_holder(held: &Path) -> Result<()> {
-    let Some(holder) = held.parent() else { return Ok(()) };
+    let Some(holder) = held.parent() else {
+        return Ok(());
+    };
     let name = holder.file_name().unwrap_or_default().to_string_lossy();
     if !name.starts_with(HOLDER) || holder.symlink_metadata().is_err() {
         return Ok(());
