@@ -93,6 +93,13 @@ U only owner, mode, time or attributes changed.")]
   restante restore --connector lotus-notes --dry-run   the plan, step by step
   restante restore lotus-notes@08:42 --connector lotus-notes")]
     Restore(Restore),
+    /// Rehearse the restore of connectors: into a scratch folder, compared with the snapshot, with a report
+    #[command(after_help = "Examples:
+  restante rehearse                       every configured connector
+  restante rehearse lotus-notes --at 08:42 --scratch /var/tmp
+
+Exit code 4 says that a rehearsal failed.")]
+    Rehearse(Rehearse),
     /// Check that everything is intact
     #[command(
         alias = "check",
@@ -285,6 +292,29 @@ pub(crate) struct Procedure {
     pub(crate) confirm: bool,
 }
 
+/// Options of `rehearse`.
+#[derive(Debug, Args)]
+pub(crate) struct Rehearse {
+    /// The connectors, or groups of them [default: every configured one]
+    #[arg(value_name = "CONNECTOR")]
+    pub(crate) connectors: Vec<String>,
+    /// The snapshot of the connector, or a time [default: latest]
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub(crate) at: Option<String>,
+    /// The folder to restore into; it needs room for the connector [default: a folder of the state]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) scratch: Option<PathBuf>,
+    /// Leave the restored files there
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// The folder for the reports [default: a folder of the state]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) report: Option<PathBuf>,
+    /// Rehearse a snapshot too whose files changed while they were read
+    #[arg(long)]
+    pub(crate) allow_torn: bool,
+}
+
 /// Options of `verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
@@ -309,6 +339,16 @@ pub(crate) enum ConnectorsCommand {
         /// The connector
         #[arg(value_name = "NAME")]
         name: String,
+    },
+    /// Check that the roots are there, can be read, and look like what they should be
+    #[command(after_help = "Example:
+  restante connectors check ms-mail
+
+Exit code 1 says that a connector cannot be taken, 3 that something looks odd.")]
+    Check {
+        /// The connectors, or groups of them [default: every configured one]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
     },
 }
 

@@ -57,7 +57,7 @@ fn given_archive(global: &args::Global) -> Option<String> {
 fn needs(command: &Command) -> Needs {
     match command {
         Command::Completions(_) | Command::Man(_) => Needs::Nothing,
-        Command::Snapshot(_) | Command::Connectors(_) => Needs::Profiles,
+        Command::Snapshot(_) | Command::Connectors(_) | Command::Rehearse(_) => Needs::Profiles,
         Command::Restore(args) if args.procedure.connector.is_some() => Needs::Profiles,
         _ => Needs::Archive,
     }
@@ -91,6 +91,7 @@ fn run(cli: Cli, progress: Arc<Progress>) -> Result<Outcome> {
         Command::Cat(args) => command::cat::run(cx, &args),
         Command::Diff(args) => command::diff::run(cx, &args),
         Command::Restore(args) => command::restore::run(cx, &args),
+        Command::Rehearse(args) => command::rehearse::run(cx, &args),
         Command::Verify(args) => command::verify::run(cx, &args),
         Command::Stats => command::stats::run(cx),
         Command::Connectors(args) => command::connectors::run(cx, &args),

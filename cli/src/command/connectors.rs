@@ -19,6 +19,9 @@ struct Document {
 
 /// Lists the profiles or shows one.
 pub(crate) fn run(cx: &mut Context, args: &Connectors) -> Result<()> {
+    if let Some(ConnectorsCommand::Check { names }) = &args.command {
+        return super::check::run(cx, names);
+    }
     let profiles = Profiles::load(&cx.config)?;
     if let Some(ConnectorsCommand::Show { name }) = &args.command {
         let profile = profiles.get(name)?;

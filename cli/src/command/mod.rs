@@ -2,6 +2,7 @@
 
 mod attendant;
 pub(crate) mod cat;
+mod check;
 pub(crate) mod completions;
 pub(crate) mod connectors;
 pub(crate) mod diff;
@@ -9,6 +10,7 @@ pub(crate) mod init;
 pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod procedure;
+pub(crate) mod rehearse;
 pub(crate) mod restore;
 pub(crate) mod snapshot;
 pub(crate) mod snapshots;

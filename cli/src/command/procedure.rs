@@ -468,6 +468,38 @@ struct StepDocument {
 }
 
 impl Document {
+    /// The steps as a table of Markdown; `passed_over` says what that means.
+    pub(super) fn markdown(&self, passed_over: &str) -> String {
+        let mut text = "| | step | result |\n| ---: | --- | --- |\n".to_owned();
+        for step in &self.steps {
+            let result = match step.state {
+                None => "open",
+                Some(StepEnding::Done) => "done",
+                Some(StepEnding::ByPerson) => "done by a person",
+                Some(StepEnding::Skipped) => passed_over,
+                Some(StepEnding::Warned) => "warning",
+                Some(StepEnding::Failed) => "**failed**",
+            };
+            let told: Vec<&str> = step
+                .notes
+                .iter()
+                .chain(&step.findings)
+                .map(String::as_str)
+                .collect();
+            let result = match told.is_empty() {
+                true => result.to_owned(),
+                false => format!("{result}: {}", told.join("; ")),
+            };
+            let what = step.what.replace('|', "\\|");
+            text.push_str(&format!(
+                "| {} | {what} | {} |\n",
+                step.number,
+                result.replace('|', "\\|")
+            ));
+        }
+        text
+    }
+
     fn planned(plan: &Plan) -> Self {
         let steps = plan.steps.iter().enumerate();
         Self {

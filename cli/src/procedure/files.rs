@@ -11,19 +11,21 @@ use crate::failure::{Failure, Result};
 
 /// An entry below a directory.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// Its path below the directory, with `/`.
-    pub(super) below: Vec<u8>,
+    pub(crate) below: Vec<u8>,
     /// Where it lies.
-    pub(super) path: PathBuf,
+    pub(crate) path: PathBuf,
     /// Whether it is a directory; a link to one is none.
-    pub(super) is_dir: bool,
+    pub(crate) is_dir: bool,
+    /// Whether it is a file with contents.
+    pub(crate) is_regular: bool,
     /// How many bytes it holds.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// Everything below a directory, each directory before what it holds, in the order of names.
-pub(super) fn list(folder: &Path) -> Result<Vec<Found>> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<Found>> {
     let mut all = Vec::new();
     let mut open = vec![(folder.to_path_buf(), Vec::new())];
     while let Some((path, below)) = open.pop() {
@@ -45,6 +47,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Found>> {
                 below: name,
                 path: entry.path(),
                 is_dir: metadata.is_dir(),
+                is_regular: metadata.is_file(),
                 bytes: metadata.len(),
             };
             if found.is_dir {

@@ -6,7 +6,7 @@
 
 mod act;
 mod checks;
-mod differences;
+pub(crate) mod differences;
 mod files;
 mod journal;
 mod plan;
@@ -16,7 +16,8 @@ mod program;
 mod run;
 mod swap;
 
-pub(crate) use act::{Acted, RootAt, Surroundings};
+pub(crate) use act::{RootAt, Surroundings};
+pub(crate) use files::list;
 pub(crate) use journal::{Journal, StepEnding, confirmed};
 pub(crate) use plan::{Plan, PlannedStep, command};
 pub(crate) use planner::{Going, make_plan, surroundings};
