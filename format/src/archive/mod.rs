@@ -1,6 +1,7 @@
 //! Whole archives: making and opening them, and one file for each thing that is done to them.
 
 mod assemble;
+mod compare;
 mod cut_file;
 mod diff;
 mod examine;
@@ -21,6 +22,7 @@ mod writer;
 use std::io;
 use std::sync::Arc;
 
+pub use compare::{CompareReport, Difference, DifferenceKind};
 pub use diff::{Change, Changed, diff};
 pub use locate::{Located, TreeWalk, walk_tree};
 pub use read_file::read_file;

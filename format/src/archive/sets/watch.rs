@@ -350,7 +350,9 @@ fn compare(entry: &Entry, stat: &Stat) -> Finding {
     }
 }
 
-fn is_same_member((a, b): ((&Vec<u8>, &Option<Arc<Kept>>), (&Vec<u8>, &Option<Arc<Kept>>))) -> bool {
+type Member<'a> = (&'a Vec<u8>, &'a Option<Arc<Kept>>);
+
+fn is_same_member((a, b): (Member<'_>, Member<'_>)) -> bool {
     let state = |kept: &Kept| {
         let meta = &kept.entry.meta;
         (
