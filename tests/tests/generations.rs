@@ -287,8 +287,8 @@ fn assert_no_mixtures(found: &BTreeMap<String, (bool, u64)>) -> (usize, usize) {
             true => torn += 1,
             false => {
                 whole += 1;
-                let apart = first.1 - second.1;
-                assert!(apart <= 1, "{stem}: {first:?} and {second:?}");
+                let is_pair = matches!(first.1.checked_sub(second.1), Some(0 | 1));
+                assert!(is_pair, "{stem}: {first:?} and {second:?}");
             }
         }
     }
@@ -459,6 +459,53 @@ fn a_member_that_cannot_be_read_tears_its_group_with_any_number_of_threads() {
             }
         },
     );
+}
+
+#[test]
+fn what_held_still_stays_as_it_was_while_others_are_taken_again() {
+    const PAIRS: u64 = 24;
+    let source = Place::new();
+    let root = source.path();
+    let halves = |pair: u64| [format!("a/{pair}.dat"), format!("z/{pair}.idx")];
+    for pair in 0..PAIRS {
+        halves(pair)
+            .iter()
+            .for_each(|half| source.write(half, 0_u64.to_le_bytes()));
+    }
+    // The halves are met one long after the other.
+    for n in 0..3000 {
+        source.write(format!("m/{}/{n}", n % 30), "");
+    }
+    let sets = (0..PAIRS).map(|pair| {
+        let [first, second] = halves(pair);
+        set(&[&first, &second], false)
+    });
+    let sets: Vec<_> = sets.collect();
+    let (_, mut archive) = in_memory(config());
+    let change = |n: u64| {
+        for half in halves(n % PAIRS) {
+            write_generation(&root.join(half), n / PAIRS);
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    };
+    let mut later_rounds = 0;
+    while_changing(change, || {
+        for step in 0..20 {
+            let taken = take_source(&mut archive, with_sets(root, sets.clone()), step);
+            let found = generations(&archive, taken.id);
+            for pair in 0..PAIRS {
+                let [first, second] = halves(pair).map(|half| found[&half]);
+                assert_eq!(first.0, second.0, "{pair}: only one half is torn");
+                assert!(
+                    first.0 || matches!(first.1.checked_sub(second.1), Some(0 | 1)),
+                    "{pair}: {first:?} and {second:?}"
+                );
+            }
+            later_rounds += taken.rounds - 1;
+        }
+    });
+    assert!(later_rounds > 0);
+    assert_clean(&archive);
 }
 
 #[test]
