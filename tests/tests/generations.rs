@@ -15,10 +15,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use restante_format::archive::{Archive, ConsistencySet, Source, Taken, TornSet};
 use restante_format::id::Id;
+use restante_format::model::Node;
 use restante_format::source::Patterns;
 use restante_format::store::{Lock, LockMode, MemoryStore, Name, Store};
 use restante_tests::archives::{
-    Found, Place, assert_clean, assert_same, config, create, in_memory, read_tree, restored, source_of,
+    Found, Place, assert_clean, assert_same, config, create, in_memory, open, read_tree, restored, source_of,
     take_source, unprivileged,
 };
 use restante_tests::prng::Rng;
@@ -135,8 +136,9 @@ fn generations(archive: &Archive, snapshot: Id) -> BTreeMap<String, (bool, u64)>
             panic!("{entry:?}")
         };
         let path = String::from_utf8(path).expect("text");
-        let generation = bytes.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
-        if let (Some(name), Some(generation)) = (path.strip_prefix("root/"), generation)
+        // A file that was just made has no bytes yet.
+        let generation = bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        if let (Some(name), Node::File { .. }) = (path.strip_prefix("root/"), entry.node)
             && !name.starts_with("m/")
         {
             found.insert(name.to_owned(), (entry.meta.torn, generation));
@@ -240,14 +242,14 @@ fn members_that_appear_or_vanish_meanwhile_have_their_group_taken_again() {
 #[test]
 fn a_file_that_comes_to_a_group_of_many_folders_has_it_taken_again() {
     let source = Place::new();
-    source.write("a/other", b"");
+    source.write("a/empty/but/for", b"");
     let path = source.join("a/new.dat");
     let (archive, taken) = interrupted(&source, vec![set(&["*.dat"], false)], move || {
         write_generation(&path, 1);
     });
     assert_eq!(
         generations(&archive, taken.id),
-        expect(&[("a/new.dat", false, 1)])
+        expect(&[("a/empty/but/for", false, 0), ("a/new.dat", false, 1)])
     );
     assert_eq!(taken.rounds, 2);
 }
@@ -285,8 +287,8 @@ fn assert_no_mixtures(found: &BTreeMap<String, (bool, u64)>) -> (usize, usize) {
             true => torn += 1,
             false => {
                 whole += 1;
-                let apart = first.1 - second.1;
-                assert!(apart <= 1, "{stem}: {first:?} and {second:?}");
+                let is_pair = matches!(first.1.checked_sub(second.1), Some(0 | 1));
+                assert!(is_pair, "{stem}: {first:?} and {second:?}");
             }
         }
     }
@@ -457,4 +459,100 @@ fn a_member_that_cannot_be_read_tears_its_group_with_any_number_of_threads() {
             }
         },
     );
+}
+
+#[test]
+fn what_held_still_stays_as_it_was_while_others_are_taken_again() {
+    const PAIRS: u64 = 24;
+    let source = Place::new();
+    let root = source.path();
+    let halves = |pair: u64| [format!("a/{pair}.dat"), format!("z/{pair}.idx")];
+    for pair in 0..PAIRS {
+        halves(pair)
+            .iter()
+            .for_each(|half| source.write(half, 0_u64.to_le_bytes()));
+    }
+    // The halves are met one long after the other.
+    for n in 0..3000 {
+        source.write(format!("m/{}/{n}", n % 30), "");
+    }
+    let sets = (0..PAIRS).map(|pair| {
+        let [first, second] = halves(pair);
+        set(&[&first, &second], false)
+    });
+    let sets: Vec<_> = sets.collect();
+    let (_, mut archive) = in_memory(config());
+    let change = |n: u64| {
+        for half in halves(n % PAIRS) {
+            write_generation(&root.join(half), n / PAIRS);
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    };
+    let mut later_rounds = 0;
+    while_changing(change, || {
+        for step in 0..20 {
+            let taken = take_source(&mut archive, with_sets(root, sets.clone()), step);
+            let found = generations(&archive, taken.id);
+            for pair in 0..PAIRS {
+                let [first, second] = halves(pair).map(|half| found[&half]);
+                assert_eq!(first.0, second.0, "{pair}: only one half is torn");
+                assert!(
+                    first.0 || matches!(first.1.checked_sub(second.1), Some(0 | 1)),
+                    "{pair}: {first:?} and {second:?}"
+                );
+            }
+            later_rounds += taken.rounds - 1;
+        }
+    });
+    assert!(later_rounds > 0);
+    assert_clean(&archive);
+}
+
+#[test]
+fn groups_that_come_and_go_never_fail_a_snapshot() {
+    let source = Place::new();
+    let root = source.path();
+    for folder in ["a", "b", "c"] {
+        source.write(format!("{folder}/busy.dat"), 0_u64.to_le_bytes());
+        source.write(format!("{folder}/busy.idx"), 0_u64.to_le_bytes());
+    }
+    let whole = vec![set(&["b/*", "c/*"], false), set(&["*.dat", "*.idx"], true)];
+    for (sets, step) in [(tables(), 0), (whole, 100)] {
+        let (store, mut archive) = in_memory(config());
+        let change = |n: u64| {
+            // The second half is never there without the first.
+            let half = |half: &str| root.join(format!("a/{}.{half}", n / 2 % 20));
+            if n.is_multiple_of(2) {
+                write_generation(&half("dat"), n);
+                write_generation(&half("idx"), n);
+            } else {
+                let _ = fs::remove_file(half("idx"));
+                let _ = fs::remove_file(half("dat"));
+            }
+            write_generation(&root.join("b/busy.dat"), n);
+            if n.is_multiple_of(5) {
+                let away = root.join("away");
+                let _ = fs::rename(root.join("c"), &away);
+                let _ = fs::rename(&away, root.join("c"));
+            }
+        };
+        while_changing(change, || {
+            for secs in step..step + 60 {
+                let taken = take_source(&mut archive, with_sets(root, sets.clone()), secs);
+                let found = generations(&archive, taken.id);
+                for (name, second) in &found {
+                    if let Some(stem) = name.strip_suffix(".idx")
+                        && !second.0
+                    {
+                        let first = found.get(&format!("{stem}.dat"));
+                        assert!(first.is_some_and(|first| !first.0), "{stem}: {found:?}");
+                    }
+                }
+            }
+        });
+        assert_clean(&open(&store));
+        let taken = take_source(&mut archive, with_sets(root, sets), 1000);
+        assert_eq!((taken.rounds, taken.snapshot.torn.len()), (1, 0));
+        assert_same(root, &restored(&archive, taken.id).join("root"));
+    }
 }

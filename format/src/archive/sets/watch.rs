@@ -350,7 +350,9 @@ fn compare(entry: &Entry, stat: &Stat) -> Finding {
     }
 }
 
-fn is_same_member((a, b): ((&Vec<u8>, &Option<Arc<Kept>>), (&Vec<u8>, &Option<Arc<Kept>>))) -> bool {
+type Member<'a> = (&'a Vec<u8>, &'a Option<Arc<Kept>>);
+
+fn is_same_member((a, b): (Member<'_>, Member<'_>)) -> bool {
     let state = |kept: &Kept| {
         let meta = &kept.entry.meta;
         (
@@ -470,32 +472,31 @@ mod tests {
         }
     }
 
+    fn kept(name: &[u8], ctime: i64, id: u8) -> Kept {
+        let content = Content::Chunk(crate::id::Id([id; 32]));
+        let meta = Meta {
+            mtime: stat(7, 9).mtime,
+            ctime: stat(7, ctime).ctime,
+            device: 1,
+            inode: 2,
+            ..Meta::default()
+        };
+        Kept {
+            entry: Entry {
+                name: name.to_vec(),
+                node: Node::File { size: 7, content },
+                meta,
+            },
+            trouble: None,
+            was_read: true,
+        }
+    }
+
     /// One round: the members are kept with these ctimes, 0 where it could not be waited for, and found with ctime 9.
     fn round(watch: &mut Arc<Watch>, ctimes: [i64; 2], id: u8) -> Verdict {
         let mut noting = Noting::new(Arc::clone(watch));
         for (path, secs) in PATHS.iter().zip(ctimes) {
-            let id = crate::id::Id([id; 32]);
-            let node = Node::File {
-                size: 7,
-                content: Content::Chunk(id),
-            };
-            let meta = Meta {
-                mtime: stat(7, 9).mtime,
-                ctime: Timestamp { secs, nanos: 0 },
-                device: 1,
-                inode: 2,
-                ..Meta::default()
-            };
-            let entry = Entry {
-                name: path[5..].to_vec(),
-                node,
-                meta,
-            };
-            let mut kept = Kept {
-                entry,
-                trouble: None,
-                was_read: true,
-            };
+            let mut kept = kept(&path[5..], secs, id);
             noting.keep(path.to_vec(), &mut kept);
             assert_eq!(kept.entry.meta.torn, watch.is_last());
         }
@@ -534,6 +535,28 @@ mod tests {
             Verdict::Done(torn) => assert_eq!((torn.len(), torn[0].files), (1, 2)),
             Verdict::Again => panic!("this was the last round"),
         }
+    }
+
+    #[test]
+    fn what_held_still_is_known_when_the_tree_is_taken_again() {
+        let mut watch = watch();
+        let mut noting = Noting::new(Arc::clone(&watch));
+        for name in [b"x.dat", b"x.idx", b"y.dat"] {
+            noting.keep([&b"root/"[..], name].concat(), &mut kept(name, 9, 1));
+        }
+        let stat = |path: &[u8], ctime| (path.to_vec(), stat(7, ctime));
+        let looked = [stat(PATHS[0], 9), stat(PATHS[1], 9), stat(b"root/y.dat", 10)];
+        let verdict = Arc::make_mut(&mut watch).judge(noting.noted, &looked.into());
+        assert!(matches!(verdict, Verdict::Again));
+        let known = |path: &[u8]| watch.known(&[b"root".to_vec()], path);
+        assert!(matches!(known(b"x.dat"), Some(Known::Settled(_))));
+        assert!(matches!(known(b"x.new"), Some(Known::Absent)));
+        assert!(matches!(known(b"y.dat"), Some(Known::Read(_))));
+        assert!(known(b"y.new").is_none() && known(b"z").is_none());
+        assert!(!watch.is_undecided(PATHS[0]) && watch.is_undecided(b"root/y.dat"));
+        // Also if they are gone by then.
+        let names = watch.settled_names(&[b"root".to_vec()], b"");
+        assert_eq!(names, [b"x.dat".to_vec(), b"x.idx".to_vec()]);
     }
 
     #[test]
