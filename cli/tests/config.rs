@@ -384,12 +384,18 @@ fn connectors() {
             .collect();
         let expected = [
             "after_restore",
+            "after_snapshot",
             "before",
+            "before_restore",
+            "checks",
+            "every_seconds",
             "exclude",
             "include",
+            "keep",
             "manual",
             "name",
             "roots",
+            "sets",
             "statements",
         ];
         let mut sorted = fields.clone();

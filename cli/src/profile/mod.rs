@@ -28,7 +28,8 @@ mod overrides;
 mod parse;
 mod parse_step;
 mod pattern;
-mod placeholder;
+pub(crate) mod placeholder;
+mod reference;
 mod resolve;
 mod set;
 mod show;
@@ -49,7 +50,7 @@ pub(crate) use show::{ConnectorInfo, describe, paragraph, what};
 pub(crate) use step::{
     Action, At, Ending, Files, Format, OnFailure, Phase, Run, SizeRule, Step, Steps, Value, ValueSource,
 };
-pub(crate) use table::{Document, Section};
+pub(crate) use table::{Document, Section, is_plain_name};
 
 /// A numbered statement of the article that the built-in profiles follow (Microsoft's Q328835).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -281,8 +282,17 @@ impl Profile {
             Some(At::Place(place)) => Some(place.as_str()),
             _ => None,
         });
+        let of_commands = self.steps.all().filter_map(|(_, step)| match &step.action {
+            Action::Run(run) => Some(run),
+            _ => None,
+        });
+        let of_commands = of_commands
+            .flat_map(Run::texts)
+            .flat_map(placeholder::names)
+            .filter_map(|name| placeholder::named(name, "place"));
         (self.roots.iter().filter_map(|r| r.place.as_deref()))
             .chain(self.needs.iter().map(String::as_str))
             .chain(of_steps)
+            .chain(of_commands)
     }
 }
