@@ -103,7 +103,10 @@ U only owner, mode, time or attributes changed.")]
     #[command(after_help = "Example:\n  restante -a /srv/archive stats")]
     Stats,
     /// List the connector profiles, or show one
-    #[command(after_help = "Examples:\n  restante connectors\n  restante connectors show lotus-notes")]
+    #[command(after_help = "Examples:
+  restante connectors
+  restante connectors show lotus-notes
+  restante connectors statements")]
     Connectors(Connectors),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  restante completions bash > /etc/bash_completion.d/restante")]
@@ -310,6 +313,11 @@ pub(crate) enum ConnectorsCommand {
         #[arg(value_name = "NAME")]
         name: String,
     },
+    /// Say where the built-in profiles answer to each statement of the article, as a Markdown table
+    #[command(after_help = "Examples:
+  restante connectors statements > STATEMENTS.md
+  restante --json connectors statements")]
+    Statements,
 }
 
 /// Options of `completions`.

@@ -33,6 +33,7 @@ mod reference;
 mod resolve;
 mod set;
 mod show;
+mod statements;
 mod step;
 mod table;
 #[cfg(test)]
@@ -43,10 +44,12 @@ pub(crate) use keep::Keep;
 pub(crate) use overrides::{CONNECTOR_KEYS, Override, absolute};
 pub(crate) use parse::{Draft, checked_key, parse_file, parse_section};
 pub(crate) use pattern::check as check_pattern;
+pub(crate) use pattern::show_duration;
 pub(crate) use placeholder::expand;
 pub(crate) use resolve::{PlaceOf, ResolvedConnector, ResolvedRoot};
 pub(crate) use set::Profiles;
 pub(crate) use show::{ConnectorInfo, describe, paragraph, what};
+pub(crate) use statements::Statements;
 pub(crate) use step::{
     Action, At, Ending, Files, Format, OnFailure, Phase, Run, SizeRule, Step, Steps, Value, ValueSource,
 };
@@ -68,6 +71,11 @@ impl Statement {
             .parse()
             .ok()?;
         (1..=Self::LAST).contains(&number).then_some(Self(number))
+    }
+
+    /// Every one, in order.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (1..=Self::LAST).map(Self)
     }
 }
 
@@ -213,6 +221,11 @@ impl Stage {
         ("stores", Self::Stores),
         ("connectors", Self::Connectors),
     ];
+
+    /// Its word in a profile.
+    pub(crate) fn word(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
 }
 
 /// A text, the statements it stands for, and how far it can be trusted.
