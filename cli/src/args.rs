@@ -110,7 +110,10 @@ Exit code 4 says that a rehearsal failed.")]
     #[command(after_help = "Example:\n  restante -a /srv/archive stats")]
     Stats,
     /// List the connector profiles, or show one
-    #[command(after_help = "Examples:\n  restante connectors\n  restante connectors show lotus-notes")]
+    #[command(after_help = "Examples:
+  restante connectors
+  restante connectors show lotus-notes
+  restante connectors statements")]
     Connectors(Connectors),
     /// Print a completion script for a shell
     #[command(after_help = "Example:\n  restante completions bash > /etc/bash_completion.d/restante")]
@@ -350,6 +353,11 @@ Exit code 1 says that a connector cannot be taken, 3 that something looks odd.")
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
+    /// Say where the built-in profiles answer to each statement of the article, as a Markdown table
+    #[command(after_help = "Examples:
+  restante connectors statements > STATEMENTS.md
+  restante --json connectors statements")]
+    Statements,
 }
 
 /// Options of `completions`.

@@ -9,9 +9,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use crate::profile::ConfigError;
+use crate::profile::placeholder::{self, Scope};
 use crate::profile::{
-    Document, Draft, Hint, Location, Origin, Override, Section, absolute, checked_key, parse_file,
-    parse_section,
+    Document, Draft, Hint, Location, Origin, Override, Section, absolute, checked_key, is_plain_name,
+    parse_file, parse_section,
 };
 
 /// The file's name wherever it is looked for.
@@ -63,7 +64,7 @@ pub(crate) struct Group {
     pub(crate) connectors: Vec<String>,
 }
 
-/// `[services]`. In the commands `{service}` stands for a service's name.
+/// `[services]`. In the commands `{service}` stands for a service's name; see `placeholder`.
 #[derive(Debug, Clone)]
 pub(crate) struct ServiceCommands {
     /// Stops a service.
@@ -81,12 +82,16 @@ impl ServiceCommands {
         s.only(&["stop", "start", "timeout", "for-snapshots"])?;
         let command = |key: &str, example: &str| {
             let entry = s.required_entry(key, &format!("write {key} = {example}"))?;
-            let words = entry.command()?;
-            if !words.iter().any(|word| word.contains("{service}")) {
+            let words: Vec<&str> = (entry.command()?.iter())
+                .map(|word| word.template(Scope::Services))
+                .collect::<Result<_, _>>()?;
+            let is_service = |word: &&str| placeholder::names(word).any(|name| name == "service");
+            if !words.iter().any(is_service) {
                 let hint = Hint::text(format!("write {key} = {example}"));
-                return Err(entry.bad(&words.join(" "), "does not say {service}".to_owned(), hint));
+                let why = "does not say {service}, which stands for the name".to_owned();
+                return Err(entry.bad(&words.join(" "), why, hint));
             }
-            Ok(words)
+            Ok(words.into_iter().map(str::to_owned).collect())
         };
         Ok(Self {
             stop: command("stop", "[\"net\", \"stop\", \"{service}\"]")?,
@@ -226,10 +231,14 @@ impl Config {
                     ));
                     return Err(entry.bad("[]", "names no connector".to_owned(), hint));
                 }
+                if !is_plain_name(entry.key) {
+                    let hint = "use letters, digits, `-`, `_` and `.`: it is written on command lines";
+                    return Err(entry.bad_key("cannot be a name", hint));
+                }
                 let at = entry.at();
                 config
                     .groups
-                    .insert(checked_key(&entry)?, Group { at, connectors });
+                    .insert(entry.key.to_owned(), Group { at, connectors });
             }
         }
         if let Some(connectors) = top.section("connector", "[connector.NAME]")? {

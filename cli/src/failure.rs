@@ -93,14 +93,6 @@ impl Failure {
         Self { code: DAMAGE, ..self }
     }
 
-    /// The same, because something was left undone that has to be done first.
-    pub(crate) fn incomplete(self) -> Self {
-        Self {
-            code: Outcome::Incomplete.code(),
-            ..self
-        }
-    }
-
     /// With one more line of advice.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());

@@ -374,6 +374,15 @@ fn connectors() {
     );
     let table = ok(&exch, &["connectors"]);
     assert_eq!(table.lines().count(), 8, "{table}");
+    let words: Vec<&str> = table
+        .lines()
+        .find(|line| line.starts_with("system-state "))
+        .map_or(Vec::new(), |line| line.split_whitespace().collect());
+    assert_eq!(words[..4], ["system-state", "yes", "system", "1d"], "{table}");
+    assert_eq!(
+        (&list[5]["stage"], &list[5]["every_seconds"]),
+        (&json!("system"), &json!(86_400))
+    );
     for name in CONNECTORS {
         let shown = document(&exch, &["connectors", "show", name]);
         let fields: Vec<_> = shown
@@ -384,12 +393,18 @@ fn connectors() {
             .collect();
         let expected = [
             "after_restore",
+            "after_snapshot",
             "before",
+            "before_restore",
+            "checks",
+            "every_seconds",
             "exclude",
             "include",
+            "keep",
             "manual",
             "name",
             "roots",
+            "sets",
             "statements",
         ];
         let mut sorted = fields.clone();
@@ -411,4 +426,25 @@ fn connectors() {
         Path::new(&exch.at("archive")).metadata().is_err(),
         "looking at profiles makes no archive"
     );
+}
+
+#[test]
+fn statements() {
+    let exch = Exch::new();
+    let rows = document(&exch, &["connectors", "statements"]);
+    let rows = rows.as_array().expect("an array");
+    assert_eq!(rows.len(), 35);
+    for (row, number) in rows.iter().zip(1..) {
+        assert_eq!(row["statement"], format!("S{number}"));
+        assert!(row["text"].is_string(), "{row}");
+        for place in row["places"].as_array().expect("an array") {
+            let by = place["by"].as_str().expect("who does it");
+            assert!(["tool", "person", "reader"].contains(&by), "{row}");
+            assert!(place["where"].is_string(), "{row}");
+        }
+    }
+    assert_eq!(rows[7]["places"][0]["connector"], "ms-mail");
+    let table = ok(&exch, &["connectors", "statements"]);
+    let bars = |line: &str| line.matches('|').count();
+    assert!(table.lines().all(|line| bars(line) == 5), "{table}");
 }

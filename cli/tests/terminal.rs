@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use common::{Exch, ended, ended_child, has, noise};
 
 /// Every command as its help is asked for.
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &["init"],
     &["snapshot"],
     &["snapshots"],
@@ -23,6 +23,7 @@ const COMMANDS: [&[&str]; 13] = [
     &["stats"],
     &["connectors"],
     &["connectors", "show"],
+    &["connectors", "statements"],
     &["completions"],
     &["man"],
 ];

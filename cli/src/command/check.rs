@@ -41,25 +41,17 @@ enum State {
 }
 
 /// Checks the connectors of these names, or every configured one.
-pub(crate) fn run(cx: &mut Context, names: &[String]) -> Result<()> {
-    let profiles = Profiles::load(&cx.config)?;
-    let selection = profiles.select(&cx.config, names);
-    let (connectors, failed) = match selection {
-        Ok(selection) => {
-            for (name, why) in &selection.absent {
-                cx.out.notice(&format!("{name} is left out: {why}"));
-            }
-            (selection.connectors, selection.failed)
-        }
-        // One that was named cannot be taken: that is what was asked for.
-        Err(error) => return Err(error.into()),
-    };
+pub(crate) fn run(cx: &mut Context, profiles: &Profiles, names: &[String]) -> Result<()> {
+    let selection = profiles.select(&cx.config, names)?;
+    for (name, why) in &selection.absent {
+        cx.out.notice(&format!("{name} is left out: {why}"));
+    }
     let mut documents = Vec::new();
-    for connector in connectors {
+    for connector in selection.connectors {
         let profile = profiles.get(&connector.name)?;
         documents.push(check(cx, profile, connector));
     }
-    for (name, error) in failed {
+    for (name, error) in selection.failed {
         let failure = Failure::from(error);
         documents.push(Document {
             connector: name,

@@ -490,7 +490,11 @@ impl Document {
                 true => result.to_owned(),
                 false => format!("{result}: {}", told.join("; ")),
             };
-            let what = step.what.replace('|', "\\|");
+            let what = match step.by {
+                "person" => format!("{}: {}", step.what, step.note.text),
+                _ => step.what.clone(),
+            };
+            let what = what.replace('|', "\\|");
             text.push_str(&format!(
                 "| {} | {what} | {} |\n",
                 step.number,

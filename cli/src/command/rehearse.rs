@@ -31,15 +31,10 @@ pub(crate) fn run(cx: &mut Context, args: &Rehearse) -> Result<()> {
         .flat_map(|name| cx.config.members(name))
         .cloned()
         .collect();
-    let chosen: Vec<&Profile> = match names.is_empty() {
-        true => profiles
-            .configured(&cx.config)
-            .into_iter()
-            .map(|(profile, _)| profile)
-            .collect(),
-        false => names
-            .iter()
-            .map(|name| profiles.get(name))
+    let mut chosen: Vec<(&Profile, bool)> = match names.is_empty() {
+        true => profiles.configured(&cx.config),
+        false => (names.iter())
+            .map(|name| profiles.get(name).map(|profile| (profile, true)))
             .collect::<Result<_, _>>()?,
     };
     if chosen.is_empty() {
@@ -55,8 +50,17 @@ pub(crate) fn run(cx: &mut Context, args: &Rehearse) -> Result<()> {
         None => state.folder("rehearsals")?,
     };
     let archive = cx.open(Access::Mapped)?;
+    // A built-in connector that nobody named need not be on this server.
+    chosen.retain(|(profile, is_named)| {
+        let of_it = |listed: &Listed| listed.snapshot.connector.as_deref() == Some(&profile.name);
+        let stays = *is_named || archive.catalog().all().iter().any(of_it);
+        if !stays {
+            cx.out.notice(&format!("{} is left out: it has no snapshot", profile.name));
+        }
+        stays
+    });
     let mut rehearsals = Vec::new();
-    for profile in chosen {
+    for (profile, _) in chosen {
         let started = Instant::now();
         let mut rehearsal = Rehearsal::new(cx, profile);
         if let Err(failure) = rehearsal.go(cx, &archive, profile, args, &state) {
@@ -341,9 +345,8 @@ fn warned(journal: &Journal) -> Vec<String> {
             _ => None,
         })
         .flat_map(|(step, findings)| {
-            findings
-                .iter()
-                .map(move |finding| format!("{}: {finding}", step.text))
+            let what = step.complaint().unwrap_or(&step.note.text);
+            findings.iter().map(move |finding| format!("{what}: {finding}"))
         })
         .collect()
 }

@@ -245,6 +245,14 @@ impl PlannedStep {
         }
     }
 
+    /// What is said where it fails, for people who do not know the profile.
+    pub(crate) fn complaint(&self) -> Option<&String> {
+        match &self.doing {
+            Doing::Profile { step } => step.complaint.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Whether a person may pass it over.
     pub(crate) fn is_optional(&self) -> bool {
         matches!(&self.doing, Doing::Profile { step } if step.optional)

@@ -51,9 +51,10 @@ fn seconds<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<
 impl Keep {
     /// Reads the table `keep`, if it is there.
     pub(super) fn parse(s: &Section<'_>, title: &str) -> Result<Option<Self>, ConfigError> {
-        let Some(s) = s.section("keep", title)? else {
+        let Some(entry) = s.entry("keep") else {
             return Ok(None);
         };
+        let s = entry.section(title)?;
         s.only(&KEYS)?;
         let keep = Self {
             last: s.number("last")?,
@@ -66,11 +67,24 @@ impl Keep {
             within: s.duration("within")?,
             changes: s.boolean("changes")?.unwrap_or(false),
         };
-        if keep == Self::default() {
-            let hint = "a policy that keeps nothing is none: say what to keep, or leave it out";
-            return Err(s.missing("last", hint));
+        if !keep.keeps_something() {
+            let hint = "say what to keep, as in daily = 30, or leave the policy out";
+            return Err(entry.bad_key("keeps nothing", hint));
         }
         Ok(Some(keep))
+    }
+
+    fn keeps_something(&self) -> bool {
+        let counts = [
+            self.last,
+            self.minutely,
+            self.hourly,
+            self.daily,
+            self.weekly,
+            self.monthly,
+            self.yearly,
+        ];
+        self.changes || self.within.is_some() || counts.iter().flatten().any(|count| *count > 0)
     }
 
     /// In words: `last 10, daily 30, every change`.

@@ -28,10 +28,12 @@ mod overrides;
 mod parse;
 mod parse_step;
 mod pattern;
-mod placeholder;
+pub(crate) mod placeholder;
+mod reference;
 mod resolve;
 mod set;
 mod show;
+mod statements;
 mod step;
 mod table;
 #[cfg(test)]
@@ -42,14 +44,16 @@ pub(crate) use keep::Keep;
 pub(crate) use overrides::{CONNECTOR_KEYS, Override, absolute};
 pub(crate) use parse::{Draft, checked_key, parse_file, parse_section};
 pub(crate) use pattern::check as check_pattern;
+pub(crate) use pattern::show_duration;
 pub(crate) use placeholder::expand;
 pub(crate) use resolve::{PlaceOf, ResolvedConnector, ResolvedRoot};
 pub(crate) use set::Profiles;
 pub(crate) use show::{ConnectorInfo, describe, paragraph, what};
+pub(crate) use statements::Statements;
 pub(crate) use step::{
     Action, At, Ending, Files, Format, OnFailure, Phase, Run, SizeRule, Step, Steps, Value, ValueSource,
 };
-pub(crate) use table::{Document, Section};
+pub(crate) use table::{Document, Section, is_plain_name};
 
 /// A numbered statement of the article that the built-in profiles follow (Microsoft's Q328835).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +71,11 @@ impl Statement {
             .parse()
             .ok()?;
         (1..=Self::LAST).contains(&number).then_some(Self(number))
+    }
+
+    /// Every one, in order.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (1..=Self::LAST).map(Self)
     }
 }
 
@@ -212,6 +221,11 @@ impl Stage {
         ("stores", Self::Stores),
         ("connectors", Self::Connectors),
     ];
+
+    /// Its word in a profile.
+    pub(crate) fn word(self) -> &'static str {
+        Self::ALL[self as usize].0
+    }
 }
 
 /// A text, the statements it stands for, and how far it can be trusted.
@@ -281,8 +295,17 @@ impl Profile {
             Some(At::Place(place)) => Some(place.as_str()),
             _ => None,
         });
+        let of_commands = self.steps.all().filter_map(|(_, step)| match &step.action {
+            Action::Run(run) => Some(run),
+            _ => None,
+        });
+        let of_commands = of_commands
+            .flat_map(Run::texts)
+            .flat_map(placeholder::names)
+            .filter_map(|name| placeholder::named(name, "place"));
         (self.roots.iter().filter_map(|r| r.place.as_deref()))
             .chain(self.needs.iter().map(String::as_str))
             .chain(of_steps)
+            .chain(of_commands)
     }
 }

@@ -22,9 +22,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::config::Config;
+
 use super::keep::Keep;
+use super::placeholder::{self, Scope};
 use super::table::{Entry, Section, unknown_key};
-use super::{Action, ConfigError, Hint, Location, Profile};
+use super::{Action, ConfigError, Hint, Location, Phase, Profile};
 
 /// The keys of `[connector.NAME]` that are no options of a profile.
 pub(crate) const CONNECTOR_KEYS: [&str; 8] = [
@@ -76,8 +79,8 @@ pub(crate) struct NamedCommand {
     pub(crate) name: String,
     /// Where it was written.
     pub(crate) at: Box<Location>,
-    /// The program and its arguments.
-    pub(crate) command: Vec<String>,
+    /// The program and its arguments, and where each was written.
+    command: Vec<(String, Box<Location>)>,
 }
 
 /// A key that can only be an option of the profile.
@@ -113,7 +116,9 @@ impl Override {
                 commands.push(NamedCommand {
                     name: entry.key.to_owned(),
                     at: entry.at(),
-                    command: entry.command()?,
+                    command: (entry.command()?.iter())
+                        .map(|e| Ok((e.string()?.to_owned(), e.value_at())))
+                        .collect::<Result<_, ConfigError>>()?,
                 });
             }
         }
@@ -152,13 +157,13 @@ impl Override {
             if let Action::Run(run) = &mut step.action
                 && let Some(own) = self.commands.iter().find(|c| Some(&c.name) == run.name.as_ref())
             {
-                run.command.clone_from(&own.command);
+                run.command = own.command.iter().map(|(word, _)| word.clone()).collect();
             }
         }
     }
 
-    /// Fails if it sets an option or a root that the profile has not.
-    pub(crate) fn check(&self, profile: &Profile) -> Result<(), ConfigError> {
+    /// Fails if it sets an option, a root or a command that the profile has not.
+    pub(crate) fn check(&self, profile: &Profile, config: &Config) -> Result<(), ConfigError> {
         let table = format!("[connector.{}]", profile.name);
         for option in &self.options {
             if !profile.options.iter().any(|o| o.name == option.name) {
@@ -178,21 +183,7 @@ impl Override {
             }
         }
         for command in &self.commands {
-            let names: Vec<&str> = (profile.steps.all())
-                .filter_map(|(_, step)| match &step.action {
-                    Action::Run(run) => run.name.as_deref(),
-                    _ => None,
-                })
-                .collect();
-            if !names.contains(&command.name.as_str()) {
-                return Err(ConfigError::UnknownName {
-                    at: command.at.clone(),
-                    what: "command",
-                    name: command.name.clone(),
-                    table: format!("[connector.{}.commands]", profile.name),
-                    hint: Hint::nearest(&command.name, &names, "its commands:"),
-                });
-            }
+            command.check(profile, config)?;
         }
         for (name, root) in &self.roots {
             if !profile.roots.iter().any(|r| r.name == *name) {
@@ -207,6 +198,74 @@ impl Override {
                     table,
                     hint,
                 });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl NamedCommand {
+    /// Fails if no step of the profile has its name, or if something in it means nothing there.
+    fn check(&self, profile: &Profile, config: &Config) -> Result<(), ConfigError> {
+        let table = format!("[connector.{}.commands]", profile.name);
+        let named: Vec<(&str, Phase)> = (profile.steps.all())
+            .filter_map(|(phase, step)| match &step.action {
+                Action::Run(run) => Some((run.name.as_deref()?, phase)),
+                _ => None,
+            })
+            .collect();
+        let unknown = |at: &Location, what, name: &str, table: String, hint| ConfigError::UnknownName {
+            at: Box::new(at.clone()),
+            what,
+            name: name.to_owned(),
+            table,
+            hint,
+        };
+        let mut phases = named.iter().filter(|(name, _)| *name == self.name).peekable();
+        if phases.peek().is_none() {
+            let hint = match named.as_slice() {
+                [] => Hint::text(format!(
+                    "no step of {} leaves its command to its user",
+                    profile.name
+                )),
+                _ => Hint::nearest(&self.name, named.iter().map(|(name, _)| *name), "its commands:"),
+            };
+            return Err(unknown(&self.at, "command", &self.name, table, hint));
+        }
+        let scopes: Vec<Scope> = phases.map(|(_, phase)| Scope::of(*phase)).collect();
+        let key = || format!("`{}` of {table}", self.name);
+        for (word, at) in &self.command {
+            let fault = scopes
+                .iter()
+                .find_map(|scope| placeholder::check(word, *scope).err());
+            if let Some(fault) = fault {
+                return Err(ConfigError::BadValue {
+                    at: at.clone(),
+                    key: self.name.clone(),
+                    table,
+                    value: word.clone(),
+                    why: fault.why,
+                    hint: Hint::text(fault.hint),
+                });
+            }
+            for name in placeholder::names(word) {
+                if let Some(root) = placeholder::named(name, "root")
+                    && !profile.roots.iter().any(|r| r.name == root)
+                {
+                    let known = profile.roots.iter().map(|r| r.name.as_str());
+                    let hint = Hint::nearest(root, known, "its roots:");
+                    return Err(unknown(at, "root", root, key(), hint));
+                }
+                if let Some(place) = placeholder::named(name, "place")
+                    && !config.roots.contains_key(place)
+                {
+                    let hint = match crate::suggest::nearest(place, config.roots.keys()) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("under [roots] write {place} = \"/where/it/lies\""),
+                    };
+                    let hint = Hint::text(hint);
+                    return Err(unknown(at, "place", place, key(), hint));
+                }
             }
         }
         Ok(())

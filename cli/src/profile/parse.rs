@@ -69,6 +69,7 @@
 
 use super::keep::Keep;
 use super::parse_step::parse_step;
+use super::reference::{Reference, Target};
 use super::table::{Document, Entry, Section, is_plain_name};
 use super::{Choice, Note, Origin, Phase, Profile, Root, Set, Stage, Steps};
 use super::{ConfigError, Hint, Location};
@@ -111,6 +112,8 @@ pub(crate) struct Draft {
     pub(crate) at: Box<Location>,
     /// The line that starts one of its roots.
     pub(crate) root_line: String,
+    /// Names that the whole profile has to carry.
+    pub(crate) references: Vec<Reference>,
 }
 
 /// Reads a profile that has a file for itself; its name is the file's, `stem`, unless it says otherwise.
@@ -150,10 +153,14 @@ pub(crate) fn parse_section(section: &Section<'_>, name: &str, origin: Origin) -
         }
     }
     let case_insensitive = section.boolean("case-insensitive")?;
+    let mut references = Vec::new();
+    for entry in section.items("recovered-with")? {
+        references.push(Reference::new(Target::Connector, entry.filled_string()?, &entry));
+    }
     let mut steps = Steps::default();
     for (word, phase) in Phase::ALL {
         for s in section.sections(word, &title_of(section, word))? {
-            steps.of_mut(phase).push(parse_step(&s, phase)?);
+            steps.of_mut(phase).push(parse_step(&s, phase, &mut references)?);
         }
     }
     let stage = match section.entry("stage") {
@@ -176,11 +183,9 @@ pub(crate) fn parse_section(section: &Section<'_>, name: &str, origin: Origin) -
         services: section.strings("services")?,
         include: section.patterns("include")?.unwrap_or_default(),
         exclude: section.patterns("exclude")?.unwrap_or_default(),
-        roots: parse_roots(section)?,
+        roots: parse_roots(section, &mut references)?,
         options: parse_options(section)?,
-        sets: (section.sections("set", &title_of(section, "set"))?.iter())
-            .map(parse_set)
-            .collect::<Result<_, _>>()?,
+        sets: parse_sets(section, &mut references)?,
         keep: Keep::parse(section, &format!("[{}keep]", prefix_of(section)))?,
         stage,
         recovered_with: section.strings("recovered-with")?,
@@ -196,6 +201,7 @@ pub(crate) fn parse_section(section: &Section<'_>, name: &str, origin: Origin) -
         case_insensitive,
         at: section.at(),
         root_line,
+        references,
     })
 }
 
@@ -229,10 +235,13 @@ pub(crate) fn checked_key(entry: &Entry<'_>) -> Result<String, ConfigError> {
     Err(entry.bad_key("cannot be a name", NAME_RULE))
 }
 
-fn parse_roots(section: &Section<'_>) -> Result<Vec<Root>, ConfigError> {
+fn parse_roots(section: &Section<'_>, references: &mut Vec<Reference>) -> Result<Vec<Root>, ConfigError> {
     let mut roots: Vec<Root> = Vec::new();
     for s in section.sections("root", &title_of(section, "root"))? {
         let root = parse_root(&s)?;
+        if let Some(entry) = s.entry("option") {
+            references.push(Reference::new(Target::Option, entry.filled_string()?, &entry));
+        }
         // Case does not tell two roots apart: the snapshot may be restored to a system where it cannot.
         if roots.iter().any(|r| r.name.eq_ignore_ascii_case(&root.name)) {
             let hint = Hint::text("roots are told apart by their names, whatever the case");
@@ -283,7 +292,7 @@ fn parse_root(s: &Section<'_>) -> Result<Root, ConfigError> {
         include: s.patterns("include")?.unwrap_or_default(),
         exclude: s.patterns("exclude")?.unwrap_or_default(),
         note: parse_note(s, false)?,
-        restore: match s.section("restore", "restore")? {
+        restore: match s.inline("restore", "restore = { text = \"how it is put back\" }")? {
             Some(restore) => restore
                 .only(&NOTE_KEYS)
                 .and_then(|()| parse_note(&restore, true))?,
@@ -318,10 +327,29 @@ fn parse_options(section: &Section<'_>) -> Result<Vec<Choice>, ConfigError> {
     all.entries().map(parse).collect()
 }
 
-fn parse_set(s: &Section<'_>) -> Result<Set, ConfigError> {
+fn parse_sets(section: &Section<'_>, references: &mut Vec<Reference>) -> Result<Vec<Set>, ConfigError> {
+    let mut sets: Vec<Set> = Vec::new();
+    for s in section.sections("set", &title_of(section, "set"))? {
+        let set = parse_set(&s, references)?;
+        if sets.iter().any(|other| other.name == set.name) {
+            let hint = Hint::text("give each set a name of its own");
+            return Err(ConfigError::Duplicate {
+                at: s.at(),
+                what: "set",
+                name: set.name,
+                hint,
+            });
+        }
+        sets.push(set);
+    }
+    Ok(sets)
+}
+
+fn parse_set(s: &Section<'_>, references: &mut Vec<Reference>) -> Result<Set, ConfigError> {
     s.only(&[&["name", "root", "paths", "by"][..], &NOTE_KEYS].concat())?;
     let name = s.required_entry("name", "write name = \"databases\"")?;
-    let root = s.required_entry("root", "say in which root the files are")?;
+    let root = s.required_entry("root", "say in which root the files are: root = \"data\"")?;
+    references.push(Reference::new(Target::Root, root.filled_string()?, &root));
     let paths = s.required_entry("paths", "say which files: paths = [\"*.edb\", \"*.stm\"]")?;
     let patterns = s.patterns("paths")?.unwrap_or_default();
     if patterns.is_empty() {

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::parse::{NOTE_KEYS, choose, parse_note};
+use super::placeholder::Scope;
+use super::reference::{Reference, Target};
+use super::step::KINDS;
 use super::table::{Entry, Section};
 use super::{
     Action, At, ConfigError, Ending, Files, Format, Hint, OnFailure, Phase, Run, SizeRule, Step, Value,
@@ -15,15 +18,9 @@ const TIMEOUT_SECONDS: u64 = 600;
 /// The keys of every step, besides those of its kind.
 const COMMON: [&str; 3] = ["kind", "complaint", "on-failure"];
 
-/// Reads one step of a phase.
-pub(super) fn parse_step(s: &Section<'_>, phase: Phase) -> Result<Step, ConfigError> {
-    let kinds = phase.kinds();
-    let entry = s.required_entry("kind", &format!("one of: {}", kinds.join(", ")))?;
-    let kind = entry.filled_string()?;
-    if !kinds.contains(&kind) {
-        return Err(entry.unknown_name("kind of step", kind, kinds));
-    }
-    let own: &[&str] = match kind {
+/// The keys that only steps of one kind have.
+fn own_keys(kind: &str) -> &'static [&'static str] {
+    match kind {
         "manual" => &["optional"],
         "run" => &["name", "command", "environment", "timeout", "optional"],
         "stop-services" | "start-services" => &["services"],
@@ -34,37 +31,45 @@ pub(super) fn parse_step(s: &Section<'_>, phase: Phase) -> Result<Step, ConfigEr
         "require" => &["root", "place", "paths"],
         // Only what was just put back may go: it is in the snapshot.
         _ => &["root", "paths"],
-    };
-    let mut known = [own, &COMMON, &NOTE_KEYS].concat();
-    if phase == Phase::AfterSnapshot {
-        known.push("when");
     }
-    if kind == "manual" {
-        known.retain(|key| !["complaint", "on-failure"].contains(key));
+}
+
+/// Reads one step of a phase.
+pub(super) fn parse_step(
+    s: &Section<'_>,
+    phase: Phase,
+    references: &mut Vec<Reference>,
+) -> Result<Step, ConfigError> {
+    let entry = s.required_entry("kind", &format!("one of: {}", phase.kinds().join(", ")))?;
+    let kind = entry.filled_string()?;
+    if !phase.kinds().contains(&kind) {
+        return Err(wrong_kind(&entry, kind, phase));
     }
-    s.only(&known)?;
+    check_keys(s, kind, phase)?;
     let action = match kind {
         "manual" => Action::Manual,
-        "run" => Action::Run(run(s)?),
+        "run" => Action::Run(run(s, phase, references)?),
         "stop-services" => Action::StopServices {
-            services: s.strings("services")?,
+            services: services(s, &entry, references)?,
         },
         "start-services" => Action::StartServices {
-            services: s.strings("services")?,
+            services: services(s, &entry, references)?,
         },
-        "delete" => Action::Delete(files(s)?),
-        "quarantine" => Action::Quarantine(files(s)?),
-        "require" => Action::Require(files(s)?),
-        "probe" => Action::Probe { at: at(s)? },
+        "delete" => Action::Delete(files(s, references)?),
+        "quarantine" => Action::Quarantine(files(s, references)?),
+        "require" => Action::Require(files(s, references)?),
+        "probe" => Action::Probe {
+            at: at(s, references)?,
+        },
         "check-sizes" => Action::CheckSizes {
-            at: at(s)?,
+            at: at(s, references)?,
             rules: rules(s)?,
         },
         "compare" => Action::Compare {
-            at: at(s)?,
+            at: at(s, references)?,
             values: values(s)?,
         },
-        _ => recognise(s)?,
+        _ => recognise(s, references)?,
     };
     Ok(Step {
         action,
@@ -74,6 +79,49 @@ pub(super) fn parse_step(s: &Section<'_>, phase: Phase) -> Result<Step, ConfigEr
             .unwrap_or_default(),
         optional: s.boolean("optional")?.unwrap_or(false),
         when: optional_choice(s, "when", "ending of a snapshot", &Ending::ALL)?,
+    })
+}
+
+/// The error for a kind that the phase does not have, or that there is not.
+fn wrong_kind(entry: &Entry<'_>, kind: &str, phase: Phase) -> ConfigError {
+    let kinds = phase.kinds();
+    if !KINDS.contains(&kind) {
+        return entry.unknown_name("kind of step", kind, kinds);
+    }
+    let why = match phase {
+        Phase::Setup | Phase::OnLoss => "only a person does such steps",
+        Phase::Check => "a check changes nothing and asks nobody",
+        _ => "a snapshot never changes its source",
+    };
+    let hint = Hint::text(format!("{why}; kinds here: {}", kinds.join(", ")));
+    entry.bad(kind, "is no kind of step for this phase".to_owned(), hint)
+}
+
+/// Fails at the first key that a step of this kind has not, and says which have it.
+fn check_keys(s: &Section<'_>, kind: &str, phase: Phase) -> Result<(), ConfigError> {
+    let mut known = [&COMMON, own_keys(kind), &NOTE_KEYS].concat();
+    if phase == Phase::AfterSnapshot {
+        known.push("when");
+    }
+    if kind == "manual" {
+        known.retain(|key| !["complaint", "on-failure"].contains(key));
+    }
+    let Some(entry) = s.entries().find(|e| !known.contains(&e.key)) else {
+        return Ok(());
+    };
+    let why = format!("means nothing for kind = {kind:?}");
+    let others: Vec<&str> = (KINDS.into_iter())
+        .filter(|other| own_keys(other).contains(&entry.key))
+        .collect();
+    Err(match entry.key {
+        "when" => entry.bad_key(
+            "means nothing in this phase",
+            "only steps after-snapshot depend on how the snapshot ended",
+        ),
+        "complaint" | "on-failure" => entry.bad_key(&why, "a person says whether the step was done"),
+        "place" => entry.bad_key(&why, "only files of a root may go, for they are in the snapshot"),
+        _ if others.is_empty() => s.unknown_key(&entry, &known),
+        _ => entry.bad_key(&why, &format!("it is a key of: {}", others.join(", "))),
     })
 }
 
@@ -89,44 +137,73 @@ fn optional_choice<T: Copy>(
     }
 }
 
-fn run(s: &Section<'_>) -> Result<Run, ConfigError> {
-    let name = s.string("name")?.map(str::to_owned);
-    let command = s.entry("command").map(|e| e.command()).transpose()?;
-    if command.is_none() && name.is_none() {
+fn run(s: &Section<'_>, phase: Phase, references: &mut Vec<Reference>) -> Result<Run, ConfigError> {
+    let scope = Scope::of(phase);
+    let mut template = |entry: &Entry<'_>| {
+        let text = entry.template(scope)?;
+        references.extend(Reference::of_placeholders(text, entry));
+        Ok(text.to_owned())
+    };
+    let name = match s.entry("name") {
+        Some(entry) => Some(entry.filled_string()?.to_owned()),
+        None => None,
+    };
+    let words = s.entry("command").map(|e| e.command()).transpose()?;
+    if words.is_none() && name.is_none() {
         let hint = "write command = [\"program\", \"argument\"], or name = \"…\" and supply it in \
                     [connector.NAME.commands]";
         return Err(s.missing("command", hint));
     }
+    let command = (words.unwrap_or_default().iter())
+        .map(&mut template)
+        .collect::<Result<_, _>>()?;
     let mut environment = BTreeMap::new();
-    if let Some(table) = s.section("environment", "environment")? {
+    if let Some(table) = s.inline("environment", "environment = { NAME = \"value\" }")? {
         for entry in table.entries() {
             if entry.key.is_empty() || entry.key.contains(['=', '\0']) {
-                return Err(entry.bad_key("cannot be the name of a variable", "leave out `=`"));
+                return Err(entry.bad_key("cannot be the name of a variable", "write NAME = \"value\""));
             }
-            environment.insert(entry.key.to_owned(), entry.string()?.to_owned());
+            environment.insert(entry.key.to_owned(), template(&entry)?);
         }
     }
     Ok(Run {
         name,
-        command: command.unwrap_or_default(),
+        command,
         environment,
         timeout_seconds: s.duration("timeout")?.map_or(TIMEOUT_SECONDS, |d| d.as_secs()),
     })
 }
 
-fn at(s: &Section<'_>) -> Result<At, ConfigError> {
+/// The services of a step; none where the profile's are meant.
+fn services(
+    s: &Section<'_>,
+    kind: &Entry<'_>,
+    references: &mut Vec<Reference>,
+) -> Result<Vec<String>, ConfigError> {
+    let services = s.strings("services")?;
+    if services.is_empty() {
+        references.push(Reference::new(Target::Services, kind.string()?, kind));
+    }
+    Ok(services)
+}
+
+fn at(s: &Section<'_>, references: &mut Vec<Reference>) -> Result<At, ConfigError> {
     match (s.entry("root"), s.entry("place")) {
         (Some(_), Some(place)) => {
             Err(place.bad_key("cannot stand beside `root`", "a step looks at one directory"))
         }
-        (Some(root), None) => Ok(At::Root(root.filled_string()?.to_owned())),
+        (Some(root), None) => {
+            let name = root.filled_string()?;
+            references.push(Reference::new(Target::Root, name, &root));
+            Ok(At::Root(name.to_owned()))
+        }
         (None, Some(place)) => Ok(At::Place(place.filled_string()?.to_owned())),
         (None, None) => Err(s.missing("root", "say in which root it is done: root = \"data\"")),
     }
 }
 
-fn files(s: &Section<'_>) -> Result<Files, ConfigError> {
-    let at = at(s)?;
+fn files(s: &Section<'_>, references: &mut Vec<Reference>) -> Result<Files, ConfigError> {
+    let at = at(s, references)?;
     let paths = filled_patterns(s)?;
     Ok(Files { at, paths })
 }
@@ -142,10 +219,6 @@ fn filled_patterns(s: &Section<'_>) -> Result<Vec<String>, ConfigError> {
 }
 
 fn rules(s: &Section<'_>) -> Result<Vec<SizeRule>, ConfigError> {
-    s.required_entry(
-        "rules",
-        "write rules = [{ paths = [\"*.dat\"], multiple-of = 512 }]",
-    )?;
     let rule = |r: &Section<'_>| {
         r.only(&["paths", "bytes", "multiple-of", "at-most", "pair"])?;
         let rule = SizeRule {
@@ -153,7 +226,10 @@ fn rules(s: &Section<'_>) -> Result<Vec<SizeRule>, ConfigError> {
             bytes: r.number("bytes")?,
             multiple_of: r.number("multiple-of")?,
             at_most: r.number("at-most")?,
-            pair: r.string("pair")?.map(str::to_owned),
+            pair: match r.entry("pair") {
+                Some(entry) => Some(entry.template(Scope::Pair)?.to_owned()),
+                None => None,
+            },
         };
         if let (Some(0), Some(entry)) = (rule.multiple_of, r.entry("multiple-of")) {
             return Err(entry.bad("0", "has no multiples".to_owned(), Hint::NONE));
@@ -168,12 +244,12 @@ fn rules(s: &Section<'_>) -> Result<Vec<SizeRule>, ConfigError> {
         }
         Ok(rule)
     };
-    s.sections("rules", "rules")?.iter().map(rule).collect()
+    let example = "rules = [{ paths = [\"*.dat\"], multiple-of = 512 }]";
+    s.inlines("rules", "a rule", example)?.iter().map(rule).collect()
 }
 
 fn values(s: &Section<'_>) -> Result<Vec<Value>, ConfigError> {
-    let how = "write values = [{ path = \"a\", key = \"seq\" }, { path = \"b\", key = \"seq\" }]";
-    let entry = s.required_entry("values", how)?;
+    let example = "values = [{ path = \"a\", key = \"seq\" }, { path = \"b\", key = \"seq\" }]";
     let value = |v: &Section<'_>| {
         v.only(&["path", "key", "record-bytes"])?;
         let path = v.required_entry("path", "say in which file")?;
@@ -198,14 +274,13 @@ fn values(s: &Section<'_>) -> Result<Vec<Value>, ConfigError> {
             source,
         })
     };
-    let values: Vec<Value> = s
-        .sections("values", "values")?
-        .iter()
-        .map(value)
-        .collect::<Result<_, _>>()?;
-    if values.len() < 2 {
-        let why = "has nothing to compare".to_owned();
-        return Err(entry.bad(&format!("{} value", values.len()), why, Hint::text(how)));
+    let sections = s.inlines("values", "a value", example)?;
+    let values: Vec<Value> = sections.iter().map(value).collect::<Result<_, _>>()?;
+    if let ([_], Some(entry)) = (values.as_slice(), s.entry("values")) {
+        return Err(entry.bad_key(
+            "holds one value, and nothing to compare it with",
+            &format!("write {example}"),
+        ));
     }
     Ok(values)
 }
@@ -225,7 +300,7 @@ fn literal_path(entry: &Entry<'_>) -> Result<String, ConfigError> {
     Ok(path.to_owned())
 }
 
-fn recognise(s: &Section<'_>) -> Result<Action, ConfigError> {
+fn recognise(s: &Section<'_>, references: &mut Vec<Reference>) -> Result<Action, ConfigError> {
     let words: Vec<&str> = Format::ALL.iter().map(|(word, _)| *word).collect();
     let format = choose(
         s,
@@ -242,7 +317,7 @@ fn recognise(s: &Section<'_>) -> Result<Action, ConfigError> {
         ));
     }
     Ok(Action::Recognise {
-        files: files(s)?,
+        files: files(s, references)?,
         format,
         key,
     })

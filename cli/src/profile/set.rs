@@ -1,9 +1,9 @@
 //! The profiles that there are: built in and the user's own, with what they inherit.
 
-use crate::config::Config;
+use crate::config::{Config, Group};
 
 use super::error::{ConfigError, Hint, ResolveError};
-use super::{Action, At, Draft, Origin, Phase, Profile, ResolvedConnector, builtin, parse_file};
+use super::{Action, Draft, Origin, Phase, Profile, ResolvedConnector, builtin, parse_file};
 
 /// Every profile of a configuration.
 #[derive(Debug, Clone)]
@@ -69,11 +69,16 @@ impl Profiles {
         let mut profiles = Vec::with_capacity(drafts.len() - 1);
         for draft in &drafts[..drafts.len() - 1] {
             let mut profile = complete(draft, &drafts, &names, &mut Vec::new())?;
-            if let Some(table) = config.connectors.get(&profile.name) {
-                table.check(&profile)?;
-                table.apply(&mut profile);
+            let own = config.connectors.get(&profile.name);
+            check(&profile, draft)?;
+            for reference in &draft.references {
+                reference.check(&profile, own, &names[..names.len() - 1])?;
             }
-            check(&mut profile, draft)?;
+            if let Some(own) = own {
+                own.check(&profile, config)?;
+                own.apply(&mut profile);
+            }
+            fill_in_services(&mut profile);
             profiles.push(profile);
         }
         let all = Self { profiles };
@@ -187,25 +192,7 @@ impl Profiles {
             }
         }
         for (name, group) in &config.groups {
-            if self.names().any(|known| known.eq_ignore_ascii_case(name)) {
-                return Err(ConfigError::Duplicate {
-                    at: group.at.clone(),
-                    what: "connector",
-                    name: name.clone(),
-                    hint: Hint::text("give the group a name of its own"),
-                });
-            }
-            for member in &group.connectors {
-                if !self.names().any(|known| known == member) {
-                    return Err(ConfigError::UnknownName {
-                        at: group.at.clone(),
-                        what: "connector",
-                        name: member.clone(),
-                        table: "[groups]".to_owned(),
-                        hint: Hint::nearest(member, self.names(), "connectors:"),
-                    });
-                }
-            }
+            self.check_group(name, group, config)?;
         }
         let mut places: Vec<&str> = self.profiles.iter().flat_map(Profile::places).collect();
         places.sort_unstable();
@@ -228,6 +215,36 @@ impl Profiles {
             }
         }
         Ok(())
+    }
+
+    /// Fails if a group is called like a connector, or holds what is none.
+    fn check_group(&self, name: &str, group: &Group, config: &Config) -> Result<(), ConfigError> {
+        let at = group.at.clone();
+        let (key, table) = (name.to_owned(), "[groups]".to_owned());
+        if let Some(connector) = self.names().find(|known| known.eq_ignore_ascii_case(name)) {
+            return Err(ConfigError::BadKey {
+                at,
+                key,
+                table,
+                why: format!("is called like the connector {connector}"),
+                hint: Hint::text("give the group a name of its own"),
+            });
+        }
+        let Some(member) = (group.connectors.iter()).find(|m| !self.names().any(|known| known == *m)) else {
+            return Ok(());
+        };
+        let hint = match config.groups.contains_key(member) {
+            true => Hint::text("a group holds connectors, and no other groups"),
+            false => Hint::nearest(member, self.names(), "connectors:"),
+        };
+        let name = member.clone();
+        Err(ConfigError::UnknownName {
+            at,
+            what: "connector",
+            name,
+            table: format!("`{key}` of [groups]"),
+            hint,
+        })
     }
 }
 
@@ -296,8 +313,8 @@ fn complete(
     Ok(profile)
 }
 
-/// Checks what can be seen only on the whole profile, and fills in what steps leave to it.
-fn check(profile: &mut Profile, draft: &Draft) -> Result<(), ConfigError> {
+/// Checks that the whole profile has something to take.
+fn check(profile: &Profile, draft: &Draft) -> Result<(), ConfigError> {
     let title = format!("profile {}", profile.name);
     if profile.roots.is_empty() {
         let hint = Hint::text(format!(
@@ -311,32 +328,11 @@ fn check(profile: &mut Profile, draft: &Draft) -> Result<(), ConfigError> {
             hint,
         });
     }
-    let unknown = |what, name: &str, known: &[&str]| ConfigError::UnknownName {
-        at: draft.at.clone(),
-        what,
-        name: name.to_owned(),
-        table: title.clone(),
-        hint: Hint::nearest(name, known, "known:"),
-    };
-    let options: Vec<&str> = profile.options.iter().map(|o| o.name.as_str()).collect();
-    for option in profile.roots.iter().filter_map(|r| r.option.as_deref()) {
-        if !options.contains(&option) {
-            return Err(unknown("option", option, &options));
-        }
-    }
-    let roots: Vec<&str> = profile.roots.iter().map(|r| r.name.as_str()).collect();
-    let of_steps = profile
-        .steps
-        .all()
-        .filter_map(|(_, step)| match step.action.at() {
-            Some(At::Root(root)) => Some(root.as_str()),
-            _ => None,
-        });
-    for root in of_steps.chain(profile.sets.iter().map(|s| s.root.as_str())) {
-        if !roots.contains(&root) {
-            return Err(unknown("root", root, &roots));
-        }
-    }
+    Ok(())
+}
+
+/// Gives steps the profile's services where they name none.
+fn fill_in_services(profile: &mut Profile) {
     let services = profile.services.clone();
     for step in profile.steps.all_mut() {
         match &mut step.action {
@@ -348,5 +344,4 @@ fn check(profile: &mut Profile, draft: &Draft) -> Result<(), ConfigError> {
             _ => {}
         }
     }
-    Ok(())
 }

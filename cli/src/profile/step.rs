@@ -66,7 +66,7 @@ impl Phase {
 }
 
 /// Every kind.
-const KINDS: [&str; 11] = [
+pub(super) const KINDS: [&str; 11] = [
     "manual",
     "run",
     "stop-services",
@@ -290,6 +290,16 @@ pub(crate) struct Run {
     pub(crate) environment: BTreeMap<String, String>,
     /// How many seconds it may take; then it is killed.
     pub(crate) timeout_seconds: u64,
+}
+
+impl Run {
+    /// Every text in which placeholders are filled in.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.command
+            .iter()
+            .chain(self.environment.values())
+            .map(String::as_str)
+    }
 }
 
 /// Where a step looks.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Hint, Location};
+use super::placeholder::{self, Scope};
 use super::{Statement, pattern};
 
 /// What other tools call our keys.
@@ -188,14 +189,19 @@ impl<'a> Section<'a> {
 
     /// An array of strings; empty if it is not there.
     pub(crate) fn strings(&self, key: &str) -> Result<Vec<String>, ConfigError> {
-        let Some(entry) = self.entry(key) else {
-            return Ok(Vec::new());
-        };
-        entry
-            .items()?
+        let items = self.items(key)?;
+        items
             .iter()
             .map(|e| e.filled_string().map(str::to_owned))
             .collect()
+    }
+
+    /// The elements of an array of strings; none if it is not there.
+    pub(crate) fn items(&self, key: &str) -> Result<Vec<Entry<'a>>, ConfigError> {
+        match self.entry(key) {
+            Some(entry) => entry.items(),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// An array of patterns; none if it is not there.
@@ -254,10 +260,47 @@ impl<'a> Section<'a> {
 
     /// An array of tables; empty if it is not there.
     pub(crate) fn sections(&self, key: &str, title: &str) -> Result<Vec<Section<'a>>, ConfigError> {
+        self.tables(key, title, &format!("start each with a line {title}"))
+    }
+
+    /// A table that is written in one line, if it is there; `example` shows it.
+    pub(crate) fn inline(&self, key: &str, example: &str) -> Result<Option<Section<'a>>, ConfigError> {
+        let Some(entry) = self.entry(key) else {
+            return Ok(None);
+        };
+        let title = format!("`{key}` of {}", self.title);
+        let table = entry.section(&title);
+        let how = || Hint::text(format!("write {example}"));
+        table.map(Some).map_err(|_| entry.wrong("a table", how()))
+    }
+
+    /// An array of tables that are written in one line each, called `one` in messages; `example` shows it. It has
+    /// to be there.
+    pub(crate) fn inlines(
+        &self,
+        key: &str,
+        one: &str,
+        example: &str,
+    ) -> Result<Vec<Section<'a>>, ConfigError> {
+        let how = format!("write {example}");
+        let entry = self.required_entry(key, &how)?;
+        let tables = self.tables(key, &format!("{one} of {}", self.title), &how)?;
+        if tables.is_empty() {
+            return Err(entry.bad(
+                "[]",
+                format!("holds no {}", one.trim_start_matches("a ")),
+                Hint::text(how),
+            ));
+        }
+        Ok(tables)
+    }
+
+    /// An array of tables, each called `title`; empty if it is not there.
+    fn tables(&self, key: &str, title: &str, how: &str) -> Result<Vec<Section<'a>>, ConfigError> {
         let Some(entry) = self.entry(key) else {
             return Ok(Vec::new());
         };
-        let how = || Hint::text(format!("start each with a line {title}"));
+        let how = || Hint::text(how);
         let DeValue::Array(items) = entry.value else {
             return Err(entry.wrong("an array of tables", how()));
         };
@@ -315,7 +358,8 @@ impl<'a> Entry<'a> {
     pub(crate) fn value_type(&self) -> &'static str {
         match self.value {
             DeValue::String(_) => "a string",
-            DeValue::Integer(_) | DeValue::Float(_) => "a number",
+            DeValue::Integer(_) => "a number",
+            DeValue::Float(_) => "a fraction",
             DeValue::Boolean(_) => "true or false",
             DeValue::Datetime(_) => "a date",
             DeValue::Array(_) => "an array",
@@ -350,8 +394,24 @@ impl<'a> Entry<'a> {
             .map_err(|_| self.bad(text, "is not a number from 0 on".to_owned(), Hint::NONE))
     }
 
-    /// The value as a program with its arguments.
-    pub(crate) fn command(&self) -> Result<Vec<String>, ConfigError> {
+    /// How messages call the table that it stands in.
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// The value as a text with placeholders.
+    pub(crate) fn template(&self, scope: Scope) -> Result<&'a str, ConfigError> {
+        let text = self.string()?;
+        // A program could not be given it.
+        if text.contains('\0') {
+            return Err(self.bad(text, "has a NUL in it".to_owned(), Hint::NONE));
+        }
+        placeholder::check(text, scope).map_err(|f| self.bad(text, f.why, Hint::text(f.hint)))?;
+        Ok(text)
+    }
+
+    /// The value as a program with its arguments, each a string.
+    pub(crate) fn command(&self) -> Result<Vec<Entry<'a>>, ConfigError> {
         let how = || {
             Hint::text(format!(
                 "write {} = [\"program\", \"argument\"]: no shell reads it",
@@ -361,12 +421,11 @@ impl<'a> Entry<'a> {
         let DeValue::Array(_) = self.value else {
             return Err(self.wrong("an array of strings", how()));
         };
-        let words: Vec<String> = (self.items()?.iter())
-            .map(|e| e.string().map(str::to_owned))
-            .collect::<Result<_, _>>()?;
+        let words = self.items()?;
         match words.first() {
-            Some(program) if !program.trim().is_empty() => Ok(words),
-            _ => Err(self.bad("[]", "names no program".to_owned(), how())),
+            Some(program) if !program.string()?.trim().is_empty() => Ok(words),
+            Some(program) => Err(program.bad("", "names no program".to_owned(), how())),
+            None => Err(self.bad("[]", "names no program".to_owned(), how())),
         }
     }
 

@@ -452,7 +452,15 @@ fn scripts_get_exactly_the_promised_fields() {
             "manual",
             "statements",
         ];
-        assert_eq!(fields, BTreeSet::from(promised));
+        let others = [
+            "after_snapshot",
+            "before_restore",
+            "checks",
+            "every_seconds",
+            "keep",
+            "sets",
+        ];
+        assert_eq!(fields, promised.into_iter().chain(others).collect());
         assert!(
             json["roots"]
                 .as_array()
