@@ -1,5 +1,6 @@
 //! One file for each command.
 
+pub(crate) mod by_connector;
 pub(crate) mod cat;
 pub(crate) mod completions;
 pub(crate) mod connectors;
@@ -12,3 +13,4 @@ pub(crate) mod snapshot;
 pub(crate) mod snapshots;
 pub(crate) mod stats;
 pub(crate) mod verify;
+pub(crate) mod watch;

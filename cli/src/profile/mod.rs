@@ -40,7 +40,7 @@ pub(crate) use error::{ConfigError, Hint, Location, ResolveError};
 pub(crate) use keep::Keep;
 pub(crate) use overrides::{CONNECTOR_KEYS, Override, absolute};
 pub(crate) use parse::{Draft, checked_key, parse_file, parse_section};
-pub(crate) use pattern::check as check_pattern;
+pub(crate) use pattern::{check as check_pattern, duration, show_duration};
 pub(crate) use resolve::{ResolvedConnector, ResolvedRoot};
 pub(crate) use set::Profiles;
 pub(crate) use show::{ConnectorInfo, describe};
