@@ -11,9 +11,10 @@ use std::process::{Command, Stdio};
 use common::{Exch, ended, ended_child, has, noise};
 
 /// Every command as its help is asked for.
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 14] = [
     &["init"],
     &["snapshot"],
+    &["watch"],
     &["snapshots"],
     &["ls"],
     &["cat"],
