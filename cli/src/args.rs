@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -65,10 +66,23 @@ pub(crate) enum Command {
   pg_dump db | restante snapshot --stdin db.sql"
     )]
     Snapshot(Snapshot),
+    /// Take snapshots of the connectors on their schedules, until it is stopped
+    #[command(after_help = "Examples:
+  restante watch                            every configured connector that has an `every`
+  restante watch --connector conn-tables
+  restante --json watch --runs 60 >> runs.jsonl
+
+Each connector has its first snapshot at once and then one every `every`. A run that takes longer than that makes the
+next one wait for its time; how many were skipped is said. A source that is away makes its runs fail until it is back.
+
+SIGTERM or Ctrl-C stops it: the run under way is given up, nothing is broken, and the exit code is 0. After --runs
+it is 1 where a run failed, and 3 where one was passed over or is incomplete.")]
+    Watch(Watch),
     /// List snapshots
     #[command(after_help = "Examples:
   restante snapshots --last 10
-  restante snapshots --connector conn-tables --since \"1 day ago\"")]
+  restante snapshots --connector conn-tables --since \"1 day ago\"
+  restante snapshots --by-connector         when each was last taken; exit code 3 if one is late")]
     Snapshots(Snapshots),
     /// List the paths in a snapshot
     #[command(after_help = "Examples:
@@ -173,6 +187,17 @@ pub(crate) struct Snapshot {
     pub(crate) one_file_system: bool,
 }
 
+/// Options of `watch`.
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// Only a connector, or those of a group; may be repeated
+    #[arg(long = "connector", value_name = "NAME")]
+    pub(crate) connectors: Vec<String>,
+    /// Stop after so many runs of each connector
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) runs: Option<u64>,
+}
+
 /// Options of `snapshots`.
 #[derive(Debug, Args)]
 pub(crate) struct Snapshots {
@@ -197,6 +222,12 @@ pub(crate) struct Snapshots {
     /// A row for each snapshot, those without any change too
     #[arg(long)]
     pub(crate) all: bool,
+    /// A row for each connector of this server: its newest snapshot, and whether one is late
+    #[arg(long, conflicts_with_all = ["tag", "since", "until", "last", "all"])]
+    pub(crate) by_connector: bool,
+    /// How long after its time a snapshot is late, such as 30s or 2m [default: half of `every`, at least 5s]
+    #[arg(long, value_name = "TIME", requires = "by_connector", value_parser = parse_duration)]
+    pub(crate) tolerance: Option<Duration>,
 }
 
 /// Options of `ls`.
@@ -374,6 +405,11 @@ pub(crate) struct Man {
     /// The folder, made if it is missing
     #[arg(long, value_name = "DIR")]
     pub(crate) to: PathBuf,
+}
+
+/// Reads a time such as 30s, 2m or 1h30m.
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    crate::profile::duration(text).map_err(|why| format!("it {why}: write it as 30s, 2m or 1h30m"))
 }
 
 /// Reads a size: bytes, or a number followed by K, M, G or T (of 1,024), with or without B or iB.

@@ -111,13 +111,7 @@ impl Context {
 
     /// Opens the archive in `folder`.
     pub(crate) fn open_at(&mut self, folder: &Path, access: Access) -> Result<Archive> {
-        let store = LocalStore::new(folder);
-        let store = match access {
-            Access::Mapped => store,
-            Access::Positioned => store.unmapped(),
-        };
-        look_for_config(folder)?;
-        let archive = Archive::open_with(Arc::new(store), self.memory)?;
+        let archive = open_archive(folder, access, self.memory)?;
         if !archive.damage().is_empty() {
             self.worsen(Outcome::Damage);
             if access == Access::Mapped {
@@ -131,6 +125,11 @@ impl Context {
             }
         }
         Ok(archive)
+    }
+
+    /// How much memory the command line grants.
+    pub(crate) fn memory(&self) -> Memory {
+        self.memory
     }
 
     /// Lowers the outcome.
@@ -158,6 +157,17 @@ impl Context {
     pub(crate) fn instant(&self, option: &str, text: &str) -> Result<Timestamp> {
         select::parse_instant(text, &Zoned::now()).ok_or_else(|| bad_time(option, text))
     }
+}
+
+/// Opens the archive in `folder` and says nothing of what is damaged in it.
+pub(crate) fn open_archive(folder: &Path, access: Access, memory: Memory) -> Result<Archive> {
+    let store = LocalStore::new(folder);
+    let store = match access {
+        Access::Mapped => store,
+        Access::Positioned => store.unmapped(),
+    };
+    look_for_config(folder)?;
+    Ok(Archive::open_with(Arc::new(store), memory)?)
 }
 
 /// Fails where a folder is there that holds something and no archive.

@@ -57,7 +57,10 @@ fn given_archive(global: &args::Global) -> Option<String> {
 fn needs(command: &Command) -> Needs {
     match command {
         Command::Completions(_) | Command::Man(_) => Needs::Nothing,
-        Command::Snapshot(_) | Command::Connectors(_) | Command::Rehearse(_) => Needs::Profiles,
+        Command::Snapshot(_) | Command::Watch(_) | Command::Connectors(_) | Command::Rehearse(_) => {
+            Needs::Profiles
+        }
+        Command::Snapshots(args) if args.by_connector => Needs::Profiles,
         Command::Restore(args) if args.procedure.connector.is_some() => Needs::Profiles,
         _ => Needs::Archive,
     }
@@ -86,6 +89,8 @@ fn run(cli: Cli, progress: Arc<Progress>) -> Result<Outcome> {
     match cli.command {
         Command::Init(args) => command::init::run(cx, &args),
         Command::Snapshot(args) => command::snapshot::run(cx, &args),
+        Command::Watch(args) => command::watch::run(cx, &args),
+        Command::Snapshots(args) if args.by_connector => command::by_connector::run(cx, &args),
         Command::Snapshots(args) => command::snapshots::run(cx, &args),
         Command::Ls(args) => command::ls::run(cx, &args),
         Command::Cat(args) => command::cat::run(cx, &args),

@@ -14,6 +14,7 @@ use common::{Exch, ended, ended_child, has, noise};
 const COMMANDS: [&[&str]; 14] = [
     &["init"],
     &["snapshot"],
+    &["watch"],
     &["snapshots"],
     &["ls"],
     &["cat"],

@@ -1,9 +1,13 @@
 //! Parallel work whose results come back in the order in which it was given.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
 
 const TASK_PANICKED: &str = "a task ended without its result";
+
+/// How long a thread of rayon's that finds nothing to do waits for a result before it looks for work again.
+const NOTHING_TO_DO: Duration = Duration::from_millis(1);
 
 /// A queue of tasks that run on rayon's threads. At most `limit` of them are under way or waiting
 /// to be fetched, which bounds the memory that they hold.
@@ -49,12 +53,14 @@ impl<'a, 'scope, T: Send + 'scope> Ordered<'a, 'scope, T> {
         }
         // On one of rayon's own threads, waiting idly could wait for work that only this thread can do.
         loop {
-            match receiver.try_recv() {
+            let wait = match rayon::yield_now() {
+                Some(rayon::Yield::Executed) => Duration::ZERO,
+                _ => NOTHING_TO_DO,
+            };
+            match receiver.recv_timeout(wait) {
                 Ok(result) => return Some(result),
-                Err(TryRecvError::Empty) => {
-                    rayon::yield_now();
-                }
-                Err(TryRecvError::Disconnected) => panic!("{TASK_PANICKED}"),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => panic!("{TASK_PANICKED}"),
             }
         }
     }

@@ -1,6 +1,7 @@
 //! One file for each command.
 
 mod attendant;
+pub(crate) mod by_connector;
 pub(crate) mod cat;
 mod check;
 pub(crate) mod completions;
@@ -16,3 +17,4 @@ pub(crate) mod snapshot;
 pub(crate) mod snapshots;
 pub(crate) mod stats;
 pub(crate) mod verify;
+pub(crate) mod watch;

@@ -55,7 +55,8 @@ pub(crate) fn run(cx: &mut Context, args: &Rehearse) -> Result<()> {
         let of_it = |listed: &Listed| listed.snapshot.connector.as_deref() == Some(&profile.name);
         let stays = *is_named || archive.catalog().all().iter().any(of_it);
         if !stays {
-            cx.out.notice(&format!("{} is left out: it has no snapshot", profile.name));
+            cx.out
+                .notice(&format!("{} is left out: it has no snapshot", profile.name));
         }
         stays
     });

@@ -6,6 +6,6 @@ mod progress;
 mod table;
 
 pub(crate) use format::{count, duration, json_path, local_time, path_bytes, plural, quoted, rfc3339, size};
-pub(crate) use output::{Output, report};
+pub(crate) use output::{Output, report, warn};
 pub(crate) use progress::with_progress;
 pub(crate) use table::{Align, Table};

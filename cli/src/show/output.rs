@@ -80,7 +80,7 @@ impl Output {
 
     /// Says on standard error what is not as it should be.
     pub(crate) fn warn(&self, text: &str) {
-        say(&format!("warning: {text}"));
+        warn(text);
     }
 
     /// Says on standard error what failed, while the rest goes on.
@@ -102,6 +102,11 @@ impl Output {
 /// A line on standard error. Where nobody reads it, there is nobody to tell.
 fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Says on standard error what is not as it should be.
+pub(crate) fn warn(text: &str) {
+    say(&format!("warning: {text}"));
 }
 
 /// Says on standard error how the program failed.
