@@ -324,7 +324,7 @@ fn what_cannot_be_read_is_a_difference_and_the_rest_compared() {
             let root = copy.join("root");
             flip(&root.join("other/one"), 0);
             let close = |path: &str| {
-                fs::set_permissions(root.join(path), fs::Permissions::from_mode(0)).expect("chmod")
+                fs::set_permissions(root.join(path), fs::Permissions::from_mode(0o000)).expect("chmod")
             };
             close("dir/large");
             close("dir/small");
