@@ -32,7 +32,8 @@ impl Call {
         words.join(" ")
     }
 
-    fn command(&self, program: &Path) -> Command {
+    /// The command that starts `program` for it, without arguments and with no standard input.
+    pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().current_dir(&self.folder).stdin(Stdio::null());
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));

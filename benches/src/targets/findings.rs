@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::clock::Cost;
 use crate::failure::Failure;
 use crate::spread::{Spread, ratios};
-use crate::table::{KB, MB, NONE, Table, figure, spread};
+use crate::table::{KB, MB, NONE, Table, figure, grouped, spread};
 
 /// What was measured, run by run.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +23,8 @@ pub enum Amount {
     Stored(Vec<f64>),
     /// Bytes of memory.
     Memory(Vec<f64>),
+    /// How many there are.
+    Count(Vec<f64>),
 }
 
 impl Amount {
@@ -49,7 +51,7 @@ impl Amount {
     pub fn values(&self) -> &[f64] {
         match self {
             Self::Time { wall_s, .. } => wall_s,
-            Self::Stored(values) | Self::Memory(values) => values,
+            Self::Stored(values) | Self::Memory(values) | Self::Count(values) => values,
         }
     }
 
@@ -59,6 +61,13 @@ impl Amount {
             Self::Time { .. } => (1.0, "s"),
             Self::Stored(_) => (KB, "kB"),
             Self::Memory(_) => (MB, "MB"),
+            Self::Count(values) => {
+                return values
+                    .iter()
+                    .map(|value| grouped(*value))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+            }
         };
         let values = self.values();
         if values.is_empty() {
@@ -79,6 +88,7 @@ impl Amount {
             Self::Time { wall_s, cpu_s } => json!({"wall_s": wall_s, "cpu_s": cpu_s}),
             Self::Stored(values) => json!({"stored_bytes": values}),
             Self::Memory(values) => json!({"peak_bytes": values}),
+            Self::Count(values) => json!({"count": values}),
         }
     }
 }

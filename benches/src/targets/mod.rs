@@ -11,9 +11,11 @@ mod mirror;
 pub mod options;
 mod releases;
 mod source;
+mod stamped;
 mod steps;
 mod tables;
 mod threads;
+mod watch;
 mod whole;
 
 use std::ffi::OsString;
@@ -62,6 +64,7 @@ pub fn measure(
         Measurement::Steps => steps::measure(&bench),
         Measurement::Releases => releases::measure(&bench),
         Measurement::Memory => memory::measure(&bench),
+        Measurement::Watch => watch::measure(&bench),
     };
     folder::remove(&bench.place)?;
     findings

@@ -20,6 +20,8 @@ targets: what Restante is to reach, each target as a ratio of two measurements t
   steps         many steps of the generated tree: stored by each, restore of the newest beside that of the first
   releases      the releases of a source tree as snapshots, beside the peers and git pack-objects; needs --releases
   memory        peak memory for a sparse file, dense files and a crowded folder
+  watch         a snapshot of three tables every second while a writer changes them in place: none lost, no memory that
+                grows, what is restored is of one moment
   all           all of these; releases only with --releases
 
   --runs N              how often each figure is taken (default: 5)
@@ -32,6 +34,7 @@ targets: what Restante is to reach, each target as a ratio of two measurements t
   --sparse-gb N         the sparse file of memory (default: 64)
   --dense-mib N         the dense files of memory (default: 2048)
   --entries N           the crowded folder of memory (default: 1000000)
+  --watch-seconds N     how long watch takes (default: 600)
   --restante PATH       the program to measure (default: restante beside this program)
   --dir DIR             where trees and repositories lie meanwhile (default: the system's temporary folder)
   --json FILE           writes every single figure there, too
@@ -40,7 +43,7 @@ targets: what Restante is to reach, each target as a ratio of two measurements t
 Examples:
   targets all --releases releases --json targets.json
   targets --runs 1 --size tiny --steps 20 --file-mib 64 --tables-mib 16 --sparse-gb 1 --dense-mib 64 \\
-          --entries 10000 all
+          --entries 10000 --watch-seconds 10 all
 
 Exit codes: 0 every target is reached; 1 one is not, or something failed; 2 wrong usage.
 ";
@@ -60,17 +63,20 @@ pub enum Measurement {
     Releases,
     /// Peak memory.
     Memory,
+    /// Snapshots on schedule.
+    Watch,
 }
 
 impl Measurement {
     /// All, in the order of the table.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Threads,
         Self::Tables,
         Self::Whole,
         Self::Steps,
         Self::Releases,
         Self::Memory,
+        Self::Watch,
     ];
 
     /// What the command line calls it.
@@ -82,6 +88,7 @@ impl Measurement {
             Self::Steps => "steps",
             Self::Releases => "releases",
             Self::Memory => "memory",
+            Self::Watch => "watch",
         }
     }
 }
@@ -111,6 +118,8 @@ pub struct Options {
     pub dense_bytes: u64,
     /// Entries of the crowded folder.
     pub entries: usize,
+    /// How many seconds snapshots are taken on schedule.
+    pub watch_seconds: u64,
     /// The program that this project makes.
     pub restante: PathBuf,
     /// Where trees and repositories lie.
@@ -141,6 +150,7 @@ impl Options {
             sparse_bytes: 64_000_000_000,
             dense_bytes: 2048 << 20,
             entries: 1_000_000,
+            watch_seconds: 600,
             restante: beside.unwrap_or(Path::new(".")).join("restante"),
             dir: std::env::temp_dir(),
             json: None,
@@ -167,6 +177,7 @@ impl Options {
                     options.sparse_bytes = at_least_one(&word, &value()?)? as u64 * 1_000_000_000
                 }
                 "--dense-mib" => options.dense_bytes = (at_least_one(&word, &value()?)? as u64) << 20,
+                "--watch-seconds" => options.watch_seconds = at_least_one(&word, &value()?)? as u64,
                 "--entries" => options.entries = at_least_one(&word, &value()?)?,
                 "--restante" => options.restante = absolute(&value()?)?,
                 "--dir" => options.dir = absolute(&value()?)?,
