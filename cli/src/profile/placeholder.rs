@@ -177,15 +177,15 @@ fn check_name(name: &str, scope: Scope) -> Result<(), Fault> {
 /// The text with its placeholders filled in; `value` gets each without its braces: `root:db`.
 ///
 /// # Errors
-/// Fails where `value` has nothing for a placeholder, or a brace stands alone, with a sentence that says so.
+/// Fails where `value` has nothing for a placeholder or a brace stands alone, with a clause that says so.
 pub(crate) fn expand(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
     let mut expanded = String::with_capacity(text.len());
-    for part in parts(text).map_err(|fault| format!("{text:?} {}", fault.why))? {
+    for part in parts(text).map_err(|fault| format!("it {}", fault.why))? {
         match part {
             Part::Text(text) => expanded.push_str(text),
             Part::Name(name) => match value(name) {
                 Some(value) => expanded.push_str(&value),
-                None => return Err(format!("nothing fills in {{{name}}} in {text:?}")),
+                None => return Err(format!("nothing stands for {{{name}}}")),
             },
         }
     }
@@ -224,11 +224,11 @@ mod tests {
     #[test]
     fn what_nothing_fills_in_is_named() {
         for (text, wanted) in [
-            ("a {place:x} b", "nothing fills in {place:x} in \"a {place:x} b\""),
-            ("{}", "nothing fills in {} in \"{}\""),
-            ("{server", "\"{server\" has a `{` without its `}`"),
-            ("{server {x}", "\"{server {x}\" has a `{` without its `}`"),
-            ("server}", "\"server}\" has a `}` without its `{`"),
+            ("a {place:x} b", "nothing stands for {place:x}"),
+            ("{}", "nothing stands for {}"),
+            ("{server", "it has a `{` without its `}`"),
+            ("{server {x}", "it has a `{` without its `}`"),
+            ("server}", "it has a `}` without its `{`"),
         ] {
             assert_eq!(expand(text, &value), Err(wanted.to_owned()), "{text}");
         }
