@@ -51,6 +51,11 @@ impl State {
         Ok(Self { folder, server })
     }
 
+    /// Where it lies; it need not be there.
+    pub(crate) fn path(&self) -> &Path {
+        &self.folder
+    }
+
     /// A folder of this name below it, made where it is missing. On Unix nobody but its owner can read it.
     ///
     /// # Errors

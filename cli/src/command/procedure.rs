@@ -2,11 +2,11 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use restante_format::archive::Archive;
 use restante_format::catalog::Listed;
-use restante_format::progress::Progress;
+use restante_format::model::display_bytes;
 use serde::Serialize;
 
 use super::attendant::Attendant;
@@ -15,7 +15,8 @@ use crate::args::Restore;
 use crate::context::{Access, Context};
 use crate::failure::{Failure, Outcome, Result};
 use crate::procedure::{
-    Going, Journal, Mode, Plan, Reached, Runner, StepEnding, clear, command, make_plan, surroundings,
+    Going, Journal, Mode, Plan, Reached, Reverter, Runner, StepEnding, clear, command, make_plan, refuse_inside,
+    refuse_others, refuse_revert, stops_services, surroundings, surroundings_of,
 };
 use crate::profile::{Note, Profile, Profiles, paragraph};
 use crate::show::{plural, quoted, with_progress};
@@ -26,16 +27,25 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
     let profiles = Profiles::load(&cx.config)?;
     let profile = profiles.get(connector)?;
     let state = State::of(&cx.config)?;
+    // Nothing is written, the folder for journals included.
+    if args.dry_run {
+        let archive = cx.open(Access::Mapped)?;
+        let (plan, _) = plan(cx, profile, &archive, args, &state)?;
+        return show_plan(cx, &plan);
+    }
     let _lock = lock(&state, connector)?;
-    let path = state
-        .folder("restores")?
-        .join(format!("{}.jsonl", state.key(connector)));
+    let folder = state.folder("restores")?;
+    let path = folder.join(format!("{}.jsonl", state.key(connector)));
     let own = &args.procedure;
-    let pending = pending(&path)?;
+    let pending = pending(&path, connector)?;
     let goes_on = own.resume || !own.done.is_empty() || !own.skip.is_empty();
     match pending {
         Some(journal) if own.confirm => confirm(cx, journal),
-        Some(journal) if own.revert => go(cx, profile, journal, args, Way::Back),
+        Some(journal) if own.revert => {
+            refuse_revert(&journal, &folder)?;
+            check_numbers(journal.plan(), args)?;
+            back(cx, profile, journal, args)
+        }
         Some(journal) if journal.is_reverting() => Err(Failure::new(format!(
             "the restore of {connector} is being taken back"
         ))
@@ -43,8 +53,8 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
             "go on with that: {}",
             command(journal.plan(), "--revert")
         ))),
-        Some(journal) if goes_on => go(cx, profile, journal, args, Way::On),
-        Some(journal) if !args.dry_run => Err(under_way(&journal)),
+        Some(journal) if goes_on => go(cx, profile, journal, args),
+        Some(journal) => Err(under_way(&journal)),
         None if own.confirm || own.revert || own.resume => Err(Failure::new(format!(
             "no restore of {connector} is under way"
         ))
@@ -52,26 +62,44 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
             "begin one: restante restore --connector {}",
             quoted(connector)
         ))),
-        _ => {
+        None => {
             let archive = cx.open(Access::Mapped)?;
-            let listed = named(cx, &archive, args, connector)?;
-            if !args.allow_torn {
-                let command =
-                    |name: &str| format!("restante restore {} --connector {connector}", quoted(name));
-                refuse_torn(&archive, listed, &[], &command)?;
-            }
-            let going = args.to.as_deref().map_or(Going::Home, Going::Below);
-            let plan = make_plan(profile, &cx.config, &archive, listed, going)?;
-            if args.dry_run {
-                return show_plan(cx, &plan);
-            }
+            let (plan, listed) = plan(cx, profile, &archive, args, &state)?;
             if !own.done.is_empty() || !own.skip.is_empty() {
                 check_numbers(&plan, args)?;
             }
+            // So that no two restores find that the other has not begun.
+            let _all = (state.lock(ALL)?).ok_or_else(|| busy("restores"))?;
+            refuse_others(&plan, &folder, &path)?;
             let journal = Journal::create(&path, plan)?;
+            drop(_all);
             forward(cx, profile, &archive, listed, journal, args)
         }
     }
+}
+
+/// The lock for the moment in which a restore begins; no connector has this name.
+const ALL: &str = "*";
+
+/// What is going to be done, and from which snapshot. Nothing is written.
+fn plan<'a>(
+    cx: &Context,
+    profile: &Profile,
+    archive: &'a Archive,
+    args: &Restore,
+    state: &State,
+) -> Result<(Plan, &'a Listed)> {
+    let connector = &profile.name;
+    let listed = named(cx, archive, args, connector)?;
+    if !args.allow_torn {
+        let command = |name: &str| format!("restante restore {} --connector {connector}", quoted(name));
+        refuse_torn(archive, listed, &[], &command)?;
+    }
+    let going = args.to.as_deref().map_or(Going::Home, Going::Below);
+    let plan = make_plan(profile, &cx.config, archive, listed, going)?;
+    let location = PathBuf::from(archive.location());
+    refuse_inside(&plan, &[("archive", &location), ("folder of journals", state.path())])?;
+    Ok((plan, listed))
 }
 
 /// The lock of a connector.
@@ -79,15 +107,23 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
 /// # Errors
 /// Fails where somebody else holds it.
 pub(super) fn lock(state: &State, connector: &str) -> Result<File> {
-    state.lock(connector)?.ok_or_else(|| {
-        Failure::new(format!("another process is at work on {connector}"))
-            .hint("wait for it, or stop it: a snapshot on schedule, or another restore")
-    })
+    state.lock(connector)?.ok_or_else(|| busy(connector))
+}
+
+fn busy(what: &str) -> Failure {
+    Failure::new(format!("another process is at work on {what}"))
+        .hint("wait for it, or stop it: a snapshot on schedule, or another restore")
 }
 
 /// The restore that is under way, if one is. One that is over is cleared away.
-fn pending(path: &std::path::Path) -> Result<Option<Journal>> {
+fn pending(path: &Path, connector: &str) -> Result<Option<Journal>> {
     match Journal::open(path)? {
+        Some(journal) if journal.plan().connector != connector => Err(Failure::new(format!(
+            "the journal {} is that of {}, not of {connector}",
+            path.display(),
+            journal.plan().connector
+        ))
+        .hint("give this server another folder: state = \"…\" in restante.toml")),
         Some(journal) if journal.is_closed() => {
             clear(&journal)?;
             journal.file_away()?;
@@ -169,19 +205,13 @@ fn check_numbers(plan: &Plan, args: &Restore) -> Result<()> {
     Ok(())
 }
 
-/// Which way to go.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    On,
-    Back,
-}
-
-/// Goes on with a restore, or takes it back.
-fn go(cx: &mut Context, profile: &Profile, journal: Journal, args: &Restore, way: Way) -> Result<()> {
-    check_numbers(journal.plan(), args)?;
+/// Goes on with a restore.
+fn go(cx: &mut Context, profile: &Profile, journal: Journal, args: &Restore) -> Result<()> {
+    let plan = journal.plan();
+    check_numbers(plan, args)?;
     let folder = cx.archive_folder()?;
-    if folder.display().to_string() != journal.plan().archive && way == Way::On {
-        let plan = journal.plan();
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    if real(&folder) != real(Path::new(&plan.archive)) {
         return Err(Failure::usage(format!(
             "the restore of {} that is under way is from {}",
             plan.connector, plan.archive
@@ -193,14 +223,8 @@ fn go(cx: &mut Context, profile: &Profile, journal: Journal, args: &Restore, way
         )));
     }
     let archive = cx.open(Access::Mapped)?;
-    let text = journal.plan().snapshot.clone();
-    match way {
-        Way::On => {
-            let (listed, _) = cx.find(&archive, &OsString::from(text))?;
-            forward(cx, profile, &archive, listed, journal, args)
-        }
-        Way::Back => back(cx, profile, &archive, journal, args),
-    }
+    let (listed, _) = cx.find(&archive, &OsString::from(plan.snapshot.clone()))?;
+    forward(cx, profile, &archive, listed, journal, args)
 }
 
 fn forward(
@@ -244,7 +268,9 @@ fn forward(
     if cx.out.json {
         cx.out.json_line(&Document::new(&journal, state))?;
     }
-    match reached? {
+    let reached = reached?;
+    tell_unreadable(cx, listed);
+    match reached {
         Reached::Person => {
             cx.worsen(Outcome::Incomplete);
             if !cx.out.json {
@@ -255,6 +281,25 @@ fn forward(
         Reached::End => {}
     }
     Ok(())
+}
+
+/// Says what the snapshot lacks: it is not in its place any more.
+fn tell_unreadable(cx: &mut Context, listed: &Listed) {
+    let unreadable = &listed.snapshot.unreadable;
+    if unreadable.is_empty() {
+        return;
+    }
+    cx.worsen(Outcome::Incomplete);
+    let total = unreadable.len() as u64;
+    cx.out.warn(&format!(
+        "{} could not be read for the snapshot, and {} not restored:",
+        plural(total, "path", "paths"),
+        if total == 1 { "is" } else { "are" }
+    ));
+    let lines = unreadable
+        .iter()
+        .map(|one| format!("{}: {}", display_bytes(&one.path), one.reason));
+    cx.out.name_some(lines, total);
 }
 
 /// Says what only a person can do now.
@@ -353,39 +398,34 @@ fn replaced(plan: &Plan) -> Vec<PathBuf> {
     olds.filter(|old| old.symlink_metadata().is_ok()).collect()
 }
 
-fn back(
-    cx: &mut Context,
-    profile: &Profile,
-    archive: &Archive,
-    mut journal: Journal,
-    args: &Restore,
-) -> Result<()> {
+fn back(cx: &mut Context, profile: &Profile, mut journal: Journal, args: &Restore) -> Result<()> {
     let plan = journal.plan().clone();
-    let at = plan.surroundings(surroundings(profile, &cx.config, archive));
+    let at = plan.surroundings(surroundings_of(profile, &cx.config, plan.archive.clone()));
     let mut attendant = Attendant::new(&cx.out, &plan, &args.procedure.done, &[]);
-    // Taking back reads nothing from the archive: a snapshot that is gone meanwhile does not matter.
-    let (progress, Some(listed)) = (Progress::default(), archive.catalog().all().first()) else {
-        return Err(Failure::new("the archive has no snapshot"));
-    };
-    let reached = Runner {
-        archive,
-        listed,
+    let progress = cx.progress.clone();
+    let reached = Reverter {
         journal: &mut journal,
         at,
-        mode: Mode::Restore,
         person: &mut attendant,
         progress: &progress,
     }
-    .revert()?;
-    if reached == Reached::Person {
-        cx.worsen(Outcome::Incomplete);
-        cx.out.line(&format!(
-            "first stop the services: then {}",
-            cx.out.command(&sub(&plan, "--revert --done STEP"))
-        ))?;
-        return Ok(());
+    .run()?;
+    if reached == Reached::End {
+        return close(cx, journal, "reverted", "is as it was before the restore");
     }
-    close(cx, journal, "reverted", "is as it was before the restore")
+    cx.worsen(Outcome::Incomplete);
+    if cx.out.json {
+        return cx.out.json_line(&Document::new(&journal, "waiting"));
+    }
+    let first = (plan.steps.iter().enumerate()).filter(|(_, step)| stops_services(step) && step.by_person);
+    let numbers: Vec<String> = first
+        .map(|(number, _)| format!(" --done {}", number + 1))
+        .collect();
+    cx.out.line(&format!(
+        "first stop the services: then {}",
+        cx.out
+            .command(&sub(&plan, &format!("--revert{}", numbers.concat())))
+    ))
 }
 
 fn confirm(cx: &mut Context, mut journal: Journal) -> Result<()> {

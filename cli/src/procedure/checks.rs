@@ -124,6 +124,10 @@ fn read_value(folder: &Path, value: &Value, ignore_case: bool) -> Result<Result<
     let Some(file) = find(folder, path, ignore_case)? else {
         return Ok(Err(format!("{path} is missing")));
     };
+    // Who opens a pipe waits for ever.
+    if !file.metadata().map_err(|error| cannot_read(&file, error))?.is_file() {
+        return Ok(Err(format!("{path} is no file")));
+    }
     let opened = File::open(&file).map_err(|error| cannot_read(&file, error))?;
     match &value.source {
         ValueSource::RecordBytes(unit) => {
@@ -151,11 +155,11 @@ fn read_value(folder: &Path, value: &Value, ignore_case: bool) -> Result<Result<
     }
 }
 
-/// What stands behind `KEY=` in a text.
+/// What stands behind `KEY=`, or behind `KEY` and a space, in a text.
 fn of_key(text: &str, key: &str) -> Result<String, String> {
     let mut values: Vec<&str> = text
         .lines()
-        .filter_map(|line| line.split_once('='))
+        .filter_map(|line| line.split_once('=').or_else(|| line.trim().split_once([' ', '\t'])))
         .filter(|(name, _)| name.trim().eq_ignore_ascii_case(key))
         .map(|(_, value)| value.trim())
         .collect();
@@ -180,6 +184,10 @@ pub(super) fn unrecognised(
     let mut findings = Vec::new();
     for file in list(folder)? {
         if file.is_dir || !filter.includes(&file.below) {
+            continue;
+        }
+        if !file.path.metadata().is_ok_and(|there| there.is_file()) {
+            findings.push(format!("{} is no file", display_bytes(&file.below)));
             continue;
         }
         let opened = File::open(&file.path).map_err(|error| cannot_read(&file.path, error))?;

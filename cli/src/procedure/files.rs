@@ -69,6 +69,15 @@ pub(super) fn cannot(what: &'static str, path: &Path, error: io::Error) -> Failu
     restante_format::error::Error::io(what, path.display().to_string())(error).into()
 }
 
+/// Whether anything is at a path, a link that leads nowhere included.
+pub(super) fn is_there(path: &Path) -> Result<bool> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(cannot_read(path, error)),
+    }
+}
+
 /// What takes the paths that match one of the patterns.
 pub(super) fn matching(patterns: &[String], ignore_case: bool) -> Result<Filter> {
     let globs = patterns.to_vec();

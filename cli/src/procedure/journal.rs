@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::crash;
 use super::files::cannot;
-use super::plan::Plan;
+use super::plan::{Doing, Plan};
+use super::swap::sync_folder;
 use crate::failure::{Failure, Result};
 
 /// A line of a journal.
@@ -97,6 +99,8 @@ pub(crate) enum StepEnding {
 pub(crate) struct Journal {
     path: PathBuf,
     file: File,
+    /// How many bytes of it are whole lines.
+    whole: u64,
     plan: Plan,
     events: Vec<Event>,
 }
@@ -129,16 +133,21 @@ impl Journal {
         };
         // Under another name until the plan is whole, so that a journal always has one.
         let draft = path.with_extension("draft");
-        let written = File::create(&draft).and_then(|mut file| {
-            file.write_all(&line(&first)?)?;
+        let line = line(&first).map_err(|error| cannot("write", &draft, error))?;
+        let written = crash::point().and_then(|()| {
+            let mut file = File::create(&draft)?;
+            file.write_all(&line)?;
             file.sync_all()
         });
         written.map_err(|error| cannot("write", &draft, error))?;
-        fs::rename(&draft, path).map_err(|error| cannot("write", path, error))?;
+        let renamed = crash::point().and_then(|()| fs::rename(&draft, path));
+        renamed.map_err(|error| cannot("write", path, error))?;
+        sync_folder(path.parent())?;
         let file = append_to(path)?;
         Ok(Self {
             path: path.to_path_buf(),
             file,
+            whole: line.len() as u64,
             plan,
             events: vec![first],
         })
@@ -146,6 +155,23 @@ impl Journal {
 
     /// Opens the journal that is there, if there is one.
     pub(crate) fn open(path: &Path) -> Result<Option<Self>> {
+        let Some((plan, events, whole)) = Self::read(path)? else {
+            return Ok(None);
+        };
+        let file = append_to(path)?;
+        file.set_len(whole)
+            .map_err(|error| cannot("write", path, error))?;
+        Ok(Some(Self {
+            path: path.to_path_buf(),
+            file,
+            whole,
+            plan,
+            events,
+        }))
+    }
+
+    /// What a journal says that somebody else may be writing: its plan, its lines, and how many bytes are whole.
+    fn read(path: &Path) -> Result<Option<(Plan, Vec<Event>, u64)>> {
         let file = match File::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.map_err(|error| cannot("read", path, error))?,
@@ -185,26 +211,24 @@ impl Journal {
                 "it names a step that the plan does not have",
             ));
         }
-        let file = append_to(path)?;
-        file.set_len(whole)
-            .map_err(|error| cannot("write", path, error))?;
-        Ok(Some(Self {
-            path: path.to_path_buf(),
-            file,
-            plan,
-            events,
-        }))
+        Ok(Some((plan, events, whole)))
     }
 
     /// Writes a line, and waits until it is on disk.
     pub(crate) fn record(&mut self, event: Event) -> Result<()> {
-        let written = line(&event).and_then(|line| {
+        let line = line(&event).map_err(|error| cannot("write", &self.path, error))?;
+        let written = crash::point().and_then(|()| {
             self.file.write_all(&line)?;
             self.file.sync_data()
         });
-        written.map_err(|error| cannot("write", &self.path, error))?;
+        if let Err(error) = written {
+            // Half a line must not become the beginning of the next.
+            let _ = self.file.set_len(self.whole);
+            return Err(cannot("write", &self.path, error));
+        }
+        self.whole += line.len() as u64;
         self.events.push(event);
-        Ok(())
+        crash::point().map_err(|error| cannot("write", &self.path, error))
     }
 
     /// Puts the journal to those of earlier restores; nothing is under way any more.
@@ -213,8 +237,39 @@ impl Journal {
         fs::create_dir_all(&folder).map_err(|error| cannot("make folder", &folder, error))?;
         let name = format!("{}-{}.jsonl", self.plan.connector, self.plan.run);
         let target = folder.join(name);
-        fs::rename(&self.path, &target).map_err(|error| cannot("write", &target, error))?;
+        let renamed = crash::point().and_then(|()| fs::rename(&self.path, &target));
+        renamed.map_err(|error| cannot("write", &target, error))?;
+        sync_folder(Some(&folder))?;
+        sync_folder(self.path.parent())?;
         Ok(target)
+    }
+
+    /// The restore of another journal in the same folder, which may be at work.
+    pub(super) fn of_other(path: &Path) -> Result<Option<Other>> {
+        let Some((plan, events, _)) = Self::read(path)? else {
+            return Ok(None);
+        };
+        let closes = |event: &Event| matches!(event, Event::Reverted { .. } | Event::Confirmed { .. });
+        if events.iter().any(closes) {
+            return Ok(None);
+        }
+        let exchange = first_exchange(&plan, &events);
+        let last = plan.steps.iter().rposition(|s| matches!(s.doing, Doing::PutIn { .. }));
+        let ends = |event: &Event| match event {
+            Event::Ended { step, ending, .. } => Some(*step) == last && *ending != StepEnding::Failed,
+            _ => false,
+        };
+        Ok(Some(Other {
+            is_exchanging: exchange.is_some() && !events.iter().any(ends)
+                || events.iter().any(|event| matches!(event, Event::Reverting { .. })),
+            exchange,
+            plan,
+        }))
+    }
+
+    /// When the first root was touched.
+    pub(super) fn exchange(&self) -> Option<jiff::Timestamp> {
+        first_exchange(&self.plan, &self.events)
     }
 
     /// Where it lies.
@@ -291,6 +346,27 @@ impl Journal {
         }
         reversal
     }
+}
+
+/// A restore of another connector.
+#[derive(Debug)]
+pub(super) struct Other {
+    /// What is done.
+    pub(super) plan: Plan,
+    /// Whether its roots are neither as they were nor as they will be.
+    pub(super) is_exchanging: bool,
+    /// When its first root was touched.
+    pub(super) exchange: Option<jiff::Timestamp>,
+}
+
+fn first_exchange(plan: &Plan, events: &[Event]) -> Option<jiff::Timestamp> {
+    events.iter().find_map(|event| match event {
+        Event::Begun { time, step } => {
+            let doing = &plan.steps.get(*step)?.doing;
+            matches!(doing, Doing::SetAside { .. }).then(|| time.parse().ok())?
+        }
+        _ => None,
+    })
 }
 
 fn append_to(path: &Path) -> Result<File> {

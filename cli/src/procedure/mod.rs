@@ -2,13 +2,17 @@
 //!
 //! `act` carries out one step; `program`, `checks`, `files` and `probe` are what steps consist of. A restore by
 //! procedure is a `plan` of numbered steps, which `run` goes through; `journal` keeps on disk how far it came, and
-//! `swap` exchanges what lies in a root's place for what was restored beside it.
+//! `swap` exchanges what lies in a root's place for what was restored beside it,
+//! with `folders` for the directories; `overlaps` keeps restores out of each other's way.
 
 mod act;
 mod checks;
+mod crash;
 pub(crate) mod differences;
 mod files;
+mod folders;
 mod journal;
+mod overlaps;
 mod plan;
 mod planner;
 mod probe;
@@ -19,6 +23,7 @@ mod swap;
 pub(crate) use act::{RootAt, Surroundings};
 pub(crate) use files::list;
 pub(crate) use journal::{Journal, StepEnding, confirmed};
+pub(crate) use overlaps::{refuse_inside, refuse_others, refuse_revert};
 pub(crate) use plan::{Plan, PlannedStep, command};
-pub(crate) use planner::{Going, make_plan, surroundings};
-pub(crate) use run::{Answer, Mode, Person, Reached, Runner, clear};
+pub(crate) use planner::{Going, make_plan, surroundings, surroundings_of};
+pub(crate) use run::{Answer, Mode, Person, Reached, Reverter, Runner, clear, stops_services};

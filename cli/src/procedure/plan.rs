@@ -44,6 +44,8 @@ pub(crate) struct PlannedRoot {
     pub(crate) new: PathBuf,
     /// The folder that keeps what it replaces.
     pub(crate) old: PathBuf,
+    /// The folders on the way to it that were not there, outermost first.
+    pub(crate) made: Vec<PathBuf>,
     /// What it is exchanged by.
     pub(crate) exchange: Exchange,
     /// Patterns of what belongs to it, where not all does.

@@ -11,6 +11,7 @@ use restante_format::model::{Node, display_bytes};
 use restante_format::names::{from_os, to_os};
 
 use super::plan::{Exchange, Plan, PlannedRoot};
+use super::overlaps::refuse_nested;
 use super::swap::HOLDER;
 use super::{RootAt, Surroundings};
 use crate::config::Config;
@@ -30,11 +31,16 @@ pub(crate) enum Going<'a> {
 
 /// What the configuration says about where steps are carried out. Roots are added by a plan.
 pub(crate) fn surroundings(profile: &Profile, config: &Config, archive: &Archive) -> Surroundings {
+    surroundings_of(profile, config, archive.location())
+}
+
+/// The same with the archive by its name: it need not be there.
+pub(crate) fn surroundings_of(profile: &Profile, config: &Config, archive: String) -> Surroundings {
     let places = config.roots.iter();
     Surroundings {
         connector: profile.name.clone(),
         server: config.server.clone().unwrap_or_else(system_host),
-        archive: archive.location(),
+        archive,
         snapshot: None,
         roots: BTreeMap::new(),
         places: places
@@ -75,7 +81,7 @@ pub(crate) fn make_plan(
         let place = match going {
             Going::Home => profile.place_of(own, config)?,
             Going::Below(folder) => {
-                let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
+                let folder = absolute(folder);
                 PlaceOf {
                     path: folder.join(&profile.name).join(&name),
                     include: Vec::new(),
@@ -86,7 +92,8 @@ pub(crate) fn make_plan(
         // A root that is one file lies in the snapshot under its own name.
         let last = last.filter(|last| {
             let says = own.path.rsplit(['/', '\\']).next().unwrap_or_default();
-            own.file || last == says.as_bytes() || is_named(&place.path, last)
+            let says_file = last == says.as_bytes() && !place.path.is_dir();
+            own.file || says_file || is_named(&place.path, last)
         });
         let (inside, target) = match &last {
             None => (inside, place.path),
@@ -105,6 +112,7 @@ pub(crate) fn make_plan(
         };
         roots.push(planned(&run, name, inside, target, patterns)?);
     }
+    refuse_nested(&roots, profile.case_insensitive)?;
     if roots.is_empty() {
         return Err(Failure::new(format!(
             "snapshot {} holds nothing of the connector {}",
@@ -115,12 +123,12 @@ pub(crate) fn make_plan(
     let mut plan = Plan {
         run,
         connector: profile.name.clone(),
-        archive: archive.location(),
+        archive: absolute(Path::new(&archive.location())).display().to_string(),
         snapshot: listed.id.to_string(),
         taken: rfc3339(listed.snapshot.time),
         to: match going {
             Going::Home => None,
-            Going::Below(folder) => Some(folder.to_path_buf()),
+            Going::Below(folder) => Some(absolute(folder)),
         },
         ignore_case: profile.case_insensitive,
         roots,
@@ -129,6 +137,10 @@ pub(crate) fn make_plan(
     let at = plan.surroundings(surroundings(profile, config, archive));
     plan.steps = Plan::steps(profile, &plan.roots, &at);
     Ok(plan)
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
 /// A root with the folders that it needs beside its place.
@@ -143,6 +155,11 @@ fn planned(
     let target = target.canonicalize().unwrap_or(target);
     let parent = target.parent().unwrap_or(&target);
     let is_mounted = is_mount_point(&target, parent);
+    let mut made: Vec<PathBuf> = (target.ancestors().skip(1))
+        .take_while(|folder| folder.symlink_metadata().is_err())
+        .map(Path::to_path_buf)
+        .collect();
+    made.reverse();
     let is_whole = include.is_empty() && exclude.is_empty() && !is_mounted;
     let base = if is_mounted { &target } else { parent };
     let holder = |which: &str| base.join(format!("{HOLDER}{run}-{name}.{which}"));
@@ -160,6 +177,7 @@ fn planned(
         target,
         new,
         old,
+        made,
         exchange,
         include,
         exclude,
@@ -180,6 +198,8 @@ fn is_named(path: &Path, name: &[u8]) -> bool {
 fn is_mount_point(path: &Path, parent: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     match (path.metadata(), parent.metadata()) {
+        // Nothing is above the topmost directory.
+        (Ok(_), Ok(_)) if path == parent => true,
         (Ok(path), Ok(parent)) => path.dev() != parent.dev(),
         _ => false,
     }

@@ -9,7 +9,8 @@ use restante_format::progress::Progress;
 
 use super::act::Acted;
 use super::journal::{Event, Journal, StepEnding, now};
-use super::plan::{Doing, PlannedRoot, PlannedStep, command};
+use super::folders::make_private;
+use super::plan::{Doing, Plan, PlannedRoot, PlannedStep, command};
 use super::{Surroundings, swap};
 use crate::failure::{Failure, Result, chain};
 use crate::profile::{Action, OnFailure, Phase};
@@ -111,7 +112,13 @@ impl Runner<'_> {
 
     fn stop_if_asked(&self) -> Result<()> {
         match self.progress.stop.load(std::sync::atomic::Ordering::Relaxed) {
-            true => Err(restante_format::error::Error::Interrupted.into()),
+            true => {
+                let failure = Failure::from(restante_format::error::Error::Interrupted);
+                Err(match self.mode {
+                    Mode::Rehearsal => failure,
+                    Mode::Restore => failure.advise(ways(self.journal.plan()).to_vec()),
+                })
+            }
             false => Ok(()),
         }
     }
@@ -157,12 +164,12 @@ impl Runner<'_> {
             OnFailure::Warn => self.end(step, StepEnding::Warned, acted, seconds),
             OnFailure::Stop => {
                 self.end(step, StepEnding::Failed, acted, seconds)?;
-                let plan = self.journal.plan();
                 Err(match self.mode {
                     Mode::Rehearsal => failure,
-                    Mode::Restore => failure
-                        .hint(format!("mend it and go on: {}", command(plan, "--resume")))
-                        .hint(format!("or take everything back: {}", command(plan, "--revert"))),
+                    Mode::Restore => {
+                        let ways = ways(self.journal.plan());
+                        ways.into_iter().fold(failure, Failure::hint)
+                    }
                 })
             }
         }
@@ -187,12 +194,11 @@ impl Runner<'_> {
             Doing::Stage { root } => self.stage(&plan.roots[*root]),
             Doing::Verify { root } => self.verify(&plan.roots[*root]),
             Doing::SetAside { root } => {
-                let root = &plan.roots[*root];
-                swap::set_aside(root, plan.ignore_case, &root.old).map(|()| Acted::default())
+                swap::set_aside(plan, &plan.roots[*root]).map(|()| Acted::default())
             }
             Doing::PutIn { root } => {
                 let root = &plan.roots[*root];
-                swap::put_in(root, &root.new)?;
+                swap::put_in(root)?;
                 swap::remove_holder(&root.new)?;
                 Ok(Acted::default())
             }
@@ -206,7 +212,8 @@ impl Runner<'_> {
     /// Restores a root beside its place. What an interrupted run left there goes first.
     fn stage(&self, root: &PlannedRoot) -> Result<Acted> {
         swap::remove_holder(&root.new)?;
-        let folder = root.new.parent().unwrap_or(&root.new).to_path_buf();
+        let folder = swap::holder(&root.new).to_path_buf();
+        make_private(&folder)?;
         let restore = Restore {
             target: folder.clone(),
             overwrite: None::<Overwrite>,
@@ -260,12 +267,23 @@ impl Runner<'_> {
             .compare(&self.located(root)?, &root.new, None, self.progress)?;
         super::differences::judge(&report)
     }
+}
 
+/// Somebody who takes a restore back. Nothing is read from the archive.
+pub(crate) struct Reverter<'a> {
+    pub(crate) journal: &'a mut Journal,
+    pub(crate) at: Surroundings,
+    pub(crate) person: &'a mut dyn Person,
+    pub(crate) progress: &'a Progress,
+}
+
+impl Reverter<'_> {
     /// Takes everything back: what was restored goes out of its place, and what was there before comes back.
     ///
     /// # Errors
     /// Fails where something is in the way; what was taken back stays so, and the rest is done the next time.
-    pub(crate) fn revert(&mut self) -> Result<Reached> {
+    pub(crate) fn run(&mut self) -> Result<Reached> {
+        self.look_at_kept()?;
         if !self.journal.is_reverting() {
             self.journal.record(Event::Reverting { time: now() })?;
         }
@@ -303,7 +321,7 @@ impl Runner<'_> {
             if put && !reversal.taken_out {
                 self.person
                     .says(&format!("taking {} out of {}", root.name, root.target.display()));
-                swap::set_aside(root, plan.ignore_case, &root.new)?;
+                swap::take_out(&plan, root)?;
                 self.journal.record(Event::TakenOut {
                     time: now(),
                     root: number,
@@ -312,7 +330,7 @@ impl Runner<'_> {
             if aside && !reversal.put_back {
                 self.person
                     .says(&format!("putting back what was in {}", root.target.display()));
-                swap::put_in(root, &root.old)?;
+                swap::put_back(root)?;
                 self.journal.record(Event::PutBack {
                     time: now(),
                     root: number,
@@ -325,6 +343,30 @@ impl Runner<'_> {
         }
         self.journal.record(Event::Reverted { time: now() })?;
         Ok(Reached::End)
+    }
+
+    /// Fails where what was replaced is not there any more: then nothing may be taken out of its place.
+    fn look_at_kept(&self) -> Result<()> {
+        let plan = self.journal.plan();
+        for (step, planned) in plan.steps.iter().enumerate() {
+            let Doing::SetAside { root: number } = planned.doing else {
+                continue;
+            };
+            let root = &plan.roots[number];
+            if self.journal.is_over(step)
+                && !self.journal.reversal(number).put_back
+                && !swap::is_kept(root)?
+            {
+                let kept = swap::holder(&root.old).display().to_string();
+                return Err(Failure::new(format!(
+                    "cannot take back {}: {kept}, which kept what was replaced, is not there any more",
+                    root.target.display()
+                ))
+                .hint("was it moved, or removed? put it there again, or keep what is restored:")
+                .hint(command(plan, "--confirm")));
+            }
+        }
+        Ok(())
     }
 
     fn services<'s>(&mut self, steps: impl Iterator<Item = (usize, &'s PlannedStep)>) -> Result<Reached> {
@@ -350,8 +392,27 @@ pub(crate) fn clear(journal: &Journal) -> Result<()> {
     for root in &journal.plan().roots {
         swap::remove_holder(&root.new)?;
         swap::remove_holder(&root.old)?;
+        if journal.is_reverting() {
+            swap::remove_made(root);
+        }
     }
     Ok(())
+}
+
+/// How a restore that stopped goes on.
+fn ways(plan: &Plan) -> [String; 2] {
+    [
+        format!("mend it and go on: {}", command(plan, "--resume")),
+        format!("or take everything back: {}", command(plan, "--revert")),
+    ]
+}
+
+/// Whether a step stops services before a restore.
+pub(crate) fn stops_services(planned: &PlannedStep) -> bool {
+    let Doing::Profile { step } = &planned.doing else {
+        return false;
+    };
+    planned.phase == Some(Phase::BeforeRestore) && matches!(step.action, Action::StopServices { .. })
 }
 
 /// Whether a rehearsal does a step: what reaches beyond the scratch folder it leaves alone.

@@ -1,6 +1,6 @@
 //! Exchanges what lies in a root's place for something else on the same file system. Everything here can be
-//! interrupted at any moment and done again: `set_aside` moves out what is still there, `put_in` moves in what is
-//! still to come, and neither is begun before the other is done.
+//! interrupted at any moment and done again: `set_aside` and `take_out` move out what is still there, `put_in` moves
+//! in what is still to come, and none is begun before the one before it is done.
 
 use std::fs;
 use std::io;
@@ -10,61 +10,113 @@ use restante_format::model::push_name;
 use restante_format::names::from_os;
 use restante_format::source::{Filter, Patterns};
 
-use super::files::cannot;
-use super::plan::{Exchange, PlannedRoot};
+use super::crash;
+use super::files::{cannot, is_there};
+use super::folders::{self, make_folder, make_private};
+use super::plan::{Exchange, Plan, PlannedRoot};
 use crate::failure::{Failure, Result};
 
-/// Moves what belongs to the root out of its place into `to`.
-pub(super) fn set_aside(root: &PlannedRoot, ignore_case: bool, to: &Path) -> Result<()> {
-    let target = &root.target;
-    if target.symlink_metadata().is_err() {
-        return Ok(());
-    }
-    match root.exchange {
-        Exchange::Whole => {
+/// Moves what belongs to a root out of its place, to where it is kept.
+pub(super) fn set_aside(plan: &Plan, root: &PlannedRoot) -> Result<()> {
+    let (target, to) = (&root.target, &root.old);
+    // That it is there says that this was begun, even where nothing is set aside.
+    make_private(holder(to))?;
+    if is_there(target)? {
+        match root.exchange {
             // It was moved before, and what is there now is something else.
-            if to.symlink_metadata().is_ok() {
-                return Err(in_the_way(target));
+            Exchange::Whole if is_there(to)? => return Err(in_the_way(target)),
+            Exchange::Whole => rename(target, to).map_err(|error| cannot("set aside", target, error))?,
+            Exchange::Entries => {
+                let moving = Moving::new(plan, root)?;
+                let kept = kept_folders(to);
+                folders::keep(target, &kept, &|below, path| moving.stays(below, path))?;
+                moving.out(target, &mut Vec::new(), to)?;
+                folders::give_back(&kept, target)?;
             }
-            make_parent(to)?;
-            fs::rename(target, to).map_err(|error| cannot("set aside", target, error))?;
-        }
-        Exchange::Entries => {
-            let patterns = |globs: &[String]| Patterns {
-                globs: globs.to_vec(),
-                ignore_case,
-            };
-            let filter = Filter::new(&patterns(&root.include), &[patterns(&root.exclude)])
-                .map_err(|error| Failure::new(format!("{error}: {}", error.source.kind())))?;
-            let own = [&root.new, &root.old].map(|own| own.parent().unwrap_or(own).to_path_buf());
-            move_out(target, &mut Vec::new(), to, &filter, &own)?;
         }
     }
-    sync(target.parent())?;
-    sync(to.parent())
+    sync(root, target, to)
 }
 
-/// Moves what is in `from` into the root's place. What is not there any more was moved before.
-pub(super) fn put_in(root: &PlannedRoot, from: &Path) -> Result<()> {
-    let target = &root.target;
-    if from.symlink_metadata().is_err() {
-        return Ok(());
+/// Moves what was restored out of its place again, beside it.
+pub(super) fn take_out(plan: &Plan, root: &PlannedRoot) -> Result<()> {
+    let (target, to) = (&root.target, &root.new);
+    if is_there(target)? {
+        match root.exchange {
+            Exchange::Whole if is_there(to)? => return Err(in_the_way(target)),
+            Exchange::Whole => {
+                make_private(holder(to))?;
+                rename(target, to).map_err(|error| cannot("take out", target, error))?;
+            }
+            Exchange::Entries => {
+                make_private(holder(to))?;
+                let before = kept_folders(&root.old);
+                let moving = Moving {
+                    before: Some(&before),
+                    ..Moving::new(plan, root)?
+                };
+                moving.out(target, &mut Vec::new(), to)?;
+                // The holders of a mounted root lie in it: it cannot be removed, and was there before.
+                if !is_there(&before)? && entries(target)?.is_empty() {
+                    remove_folder(target)?;
+                }
+            }
+        }
     }
+    sync(root, target, to)
+}
+
+/// Moves what was restored beside a root into its place. What is not there any more was moved before.
+pub(super) fn put_in(root: &PlannedRoot) -> Result<()> {
+    if root.exchange == Exchange::Entries && is_there(&root.new)? {
+        folders::keep(&root.new, &kept_folders(&root.new), &|_, _| false)?;
+    }
+    put(root, &root.new)
+}
+
+/// Moves what was in a root's place before into it again.
+pub(super) fn put_back(root: &PlannedRoot) -> Result<()> {
+    put(root, &root.old)
+}
+
+fn put(root: &PlannedRoot, from: &Path) -> Result<()> {
+    let target = &root.target;
+    let is_to_come = is_there(from)?;
     match root.exchange {
+        Exchange::Whole if !is_to_come => {}
         Exchange::Whole => {
-            make_parent(target)?;
-            if target.symlink_metadata().is_ok() {
+            if is_there(target)? {
                 return Err(in_the_way(target));
             }
-            fs::rename(from, target).map_err(|error| cannot("put in place", target, error))?;
+            make_parent(target)?;
+            rename(from, target).map_err(|error| cannot("put in place", target, error))?;
         }
         Exchange::Entries => {
-            make_folder(target)?;
-            move_in(from, target)?;
+            if is_to_come {
+                make_folder(target)?;
+                move_in(from, target)?;
+            }
+            folders::give_back(&kept_folders(from), target)?;
         }
     }
-    sync(from.parent())?;
-    sync(target.parent())
+    sync(root, target, from)
+}
+
+/// Whether what a root replaced, or the sign that it replaced nothing, is still kept.
+pub(super) fn is_kept(root: &PlannedRoot) -> Result<bool> {
+    is_there(holder(&root.old))
+}
+
+/// The folder that holds something of a restore.
+pub(super) fn holder(held: &Path) -> &Path {
+    held.parent().unwrap_or(held)
+}
+
+/// Where the directories of what is held are kept, empty and as they were.
+fn kept_folders(held: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".folders-of-");
+    name.push(held.file_name().unwrap_or_default());
+    held.with_file_name(name)
 }
 
 /// Something that was not there when the root was set aside.
@@ -73,78 +125,141 @@ fn in_the_way(path: &Path) -> Failure {
         "{} is there again: something made it meanwhile",
         path.display()
     ))
-    .hint("stop what writes there, move it away, and go on with --resume")
+    .hint("stop what writes there, and move it away")
 }
 
-/// Moves what the filter takes of `folder` into `to`; `below` is the folder's path below the root. Directories get
-/// their metadata when everything is in them, for that changes their time.
-fn move_out(folder: &Path, below: &mut Vec<u8>, to: &Path, filter: &Filter, own: &[PathBuf]) -> Result<()> {
-    let metadata = metadata(folder)?;
-    for entry in entries(folder)? {
-        let path = entry.path();
-        if own.contains(&path) {
-            continue;
+/// What of a root is moved out entry by entry.
+struct Moving<'a> {
+    filter: Filter,
+    /// The folders of this restore, which may lie in the root.
+    own: Vec<&'a Path>,
+    /// The directories that were there before the restore, where that is what is taken back.
+    before: Option<&'a Path>,
+}
+
+impl<'a> Moving<'a> {
+    fn new(plan: &'a Plan, root: &PlannedRoot) -> Result<Self> {
+        let own = plan.roots.iter().flat_map(|root| [&root.new, &root.old]);
+        Ok(Self {
+            filter: filter(root, plan.ignore_case)?,
+            own: own.map(|own| holder(own)).collect(),
+            before: None,
+        })
+    }
+
+    /// Whether an entry stays where it is, with all that it holds.
+    fn stays(&self, below: &[u8], path: &Path) -> bool {
+        self.filter.excludes(below) || self.own.contains(&path)
+    }
+
+    /// Moves what is to go of `folder` into `to`; `below` is the folder's path below the root.
+    fn out(&self, folder: &Path, below: &mut Vec<u8>, to: &Path) -> Result<()> {
+        for entry in entries(folder)? {
+            let len = below.len();
+            push_name(below, &from_os(&entry.file_name()));
+            let moved = self.entry(&entry, below, to);
+            below.truncate(len);
+            moved?;
         }
-        let len = below.len();
-        push_name(below, &from_os(&entry.file_name()));
-        let moved = move_entry(&entry, below, to, filter, own);
-        below.truncate(len);
-        moved?;
+        Ok(())
     }
-    if to.symlink_metadata().is_ok() {
-        set_metadata(&metadata, to)?;
-    }
-    Ok(())
-}
 
-fn move_entry(
-    entry: &fs::DirEntry,
-    below: &mut Vec<u8>,
-    to: &Path,
-    filter: &Filter,
-    own: &[PathBuf],
-) -> Result<()> {
-    if filter.excludes(below) {
-        return Ok(());
-    }
-    let (path, target) = (entry.path(), to.join(entry.file_name()));
-    let kind = entry.file_type().map_err(|error| cannot("read", &path, error))?;
-    if !kind.is_dir() {
-        if filter.includes(below) {
+    fn entry(&self, entry: &fs::DirEntry, below: &mut Vec<u8>, to: &Path) -> Result<()> {
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if self.stays(below, &path) {
+            return Ok(());
+        }
+        let kind = entry.file_type().map_err(|error| cannot("read", &path, error))?;
+        if !kind.is_dir() {
+            if self.filter.includes(below) {
+                make_folder(to)?;
+                rename_in_tree(&path, &target).map_err(|error| cannot("set aside", &path, error))?;
+            }
+            return Ok(());
+        }
+        if !self.filter.is_selective() && !is_there(&target)? && self.nothing_stays(&path, below)? {
             make_folder(to)?;
-            fs::rename(&path, &target).map_err(|error| cannot("set aside", &path, error))?;
+            return rename_in_tree(&path, &target).map_err(|error| cannot("set aside", &path, error));
         }
-        return Ok(());
+        self.out(&path, below, &target)?;
+        // A directory that holds nothing else goes too; where only some files are asked for, if it came with them.
+        let goes = match (self.filter.is_selective(), self.before) {
+            (false, _) => true,
+            (true, None) => false,
+            (true, Some(before)) => {
+                let below = below_of(before, below)?;
+                !is_there(&below)?
+            }
+        };
+        if goes && entries(&path)?.is_empty() {
+            make_folder(&target)?;
+            remove_folder(&path)?;
+        }
+        Ok(())
     }
-    let before = metadata(&path)?;
-    move_out(&path, below, &target, filter, own)?;
-    // A directory that holds nothing else goes too, unless only some files are asked for.
-    if !filter.is_selective() && entries(&path)?.is_empty() {
-        make_folder(&target)?;
-        set_metadata(&before, &target)?;
-        fs::remove_dir(&path).map_err(|error| cannot("set aside", &path, error))?;
+
+    /// Whether everything in a directory is to go.
+    fn nothing_stays(&self, folder: &Path, below: &mut Vec<u8>) -> Result<bool> {
+        for entry in entries(folder)? {
+            let path = entry.path();
+            let kind = entry.file_type().map_err(|error| cannot("read", &path, error))?;
+            let len = below.len();
+            push_name(below, &from_os(&entry.file_name()));
+            let goes = match self.stays(below, &path) {
+                true => Ok(false),
+                false if kind.is_dir() => self.nothing_stays(&path, below),
+                false => Ok(true),
+            };
+            below.truncate(len);
+            if !goes? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
-    Ok(())
 }
 
-fn metadata(path: &Path) -> Result<fs::Metadata> {
-    path.symlink_metadata()
-        .map_err(|error| cannot("read", path, error))
+/// The path of what lies `below` a folder.
+fn below_of(folder: &Path, below: &[u8]) -> Result<PathBuf> {
+    let mut path = folder.to_path_buf();
+    for name in below.split(|byte| *byte == b'/').filter(|name| !name.is_empty()) {
+        let name = restante_format::names::to_os(name).map_err(|error| cannot("read", folder, error))?;
+        path.push(name);
+    }
+    Ok(path)
 }
 
-fn make_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(|error| cannot("make folder", path, error))
+/// What takes what belongs to a root.
+pub(super) fn filter(root: &PlannedRoot, ignore_case: bool) -> Result<Filter> {
+    let patterns = |globs: &[String]| Patterns {
+        globs: globs.to_vec(),
+        ignore_case,
+    };
+    Filter::new(&patterns(&root.include), &[patterns(&root.exclude)])
+        .map_err(|error| Failure::new(format!("{error}: {}", error.source.kind())))
+}
+
+fn remove_folder(path: &Path) -> Result<()> {
+    let removed = crash::point().and_then(|()| fs::remove_dir(path));
+    let removed = match removed {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            path.parent().map_or(Err(error), |parent| {
+                folders::make_writable(parent).and_then(|_| fs::remove_dir(path))
+            })
+        }
+        other => other,
+    };
+    removed.map_err(|error| cannot("remove", path, error))
 }
 
 /// Moves what is in `from` into `to`, directories that are in both merged.
 fn move_in(from: &Path, to: &Path) -> Result<()> {
-    let before = metadata(from)?;
     for entry in entries(from)? {
         let (path, target) = (entry.path(), to.join(entry.file_name()));
         let kind = entry.file_type().map_err(|error| cannot("read", &path, error))?;
         match target.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::rename(&path, &target).map_err(|error| cannot("put in place", &target, error))?;
+                rename_in_tree(&path, &target).map_err(|error| cannot("put in place", &target, error))?;
             }
             Err(error) => return Err(cannot("read", &target, error)),
             Ok(there) if there.is_dir() && kind.is_dir() => {
@@ -153,11 +268,45 @@ fn move_in(from: &Path, to: &Path) -> Result<()> {
             Ok(_) => return Err(in_the_way(&target)),
         }
     }
-    set_metadata(&before, to)?;
-    fs::remove_dir(from).map_err(|error| cannot("remove", from, error))
+    remove_folder(from)
 }
 
-fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>> {
+/// Renames. To move a directory, its owner must be allowed to write to it; it gets back the mode that it had.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    crash::point()?;
+    let Err(error) = fs::rename(from, to) else {
+        return Ok(());
+    };
+    let is_dir = from.symlink_metadata().is_ok_and(|there| there.is_dir());
+    if error.kind() != io::ErrorKind::PermissionDenied || !is_dir {
+        return Err(error);
+    }
+    let Ok(before) = folders::make_writable(from) else {
+        return Err(error);
+    };
+    let renamed = fs::rename(from, to);
+    let now = if renamed.is_ok() { to } else { from };
+    let _ = fs::set_permissions(now, before);
+    renamed.map_err(|_| error)
+}
+
+/// The same where the directories that are left and entered belong to the root: those are made writable, and get
+/// their mode back from `folders`.
+fn rename_in_tree(from: &Path, to: &Path) -> io::Result<()> {
+    match rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            for parent in [from, to].into_iter().filter_map(Path::parent) {
+                if folders::make_writable(parent).is_err() {
+                    return Err(error);
+                }
+            }
+            rename(from, to)
+        }
+        other => other,
+    }
+}
+
+pub(super) fn entries(folder: &Path) -> Result<Vec<fs::DirEntry>> {
     let mut entries = fs::read_dir(folder)
         .and_then(Iterator::collect::<io::Result<Vec<_>>>)
         .map_err(|error| cannot("read", folder, error))?;
@@ -169,22 +318,22 @@ fn make_parent(path: &Path) -> Result<()> {
     path.parent().map_or(Ok(()), make_folder)
 }
 
-/// Gives a directory the mode, the owner (where that is allowed) and the time of change that another one had.
-fn set_metadata(metadata: &fs::Metadata, to: &Path) -> Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let _ = std::os::unix::fs::chown(to, Some(metadata.uid()), Some(metadata.gid()));
-        if let (Ok(folder), Ok(time)) = (fs::File::open(to), metadata.modified()) {
-            let _ = folder.set_modified(time);
-        }
+/// Waits until an exchange is on disk.
+fn sync(root: &PlannedRoot, target: &Path, held: &Path) -> Result<()> {
+    // What was moved entry by entry was moved in too many directories to wait for each.
+    if let (Exchange::Entries, Some(parent)) = (root.exchange, target.parent()) {
+        return sync_all(match target.is_dir() {
+            true => target,
+            false => parent,
+        });
     }
-    fs::set_permissions(to, metadata.permissions()).map_err(|error| cannot("set permissions of", to, error))
+    sync_folder(target.parent())?;
+    sync_folder(held.parent())
 }
 
 /// Waits until what was done to a directory is on disk.
 #[cfg(unix)]
-fn sync(folder: Option<&Path>) -> Result<()> {
+pub(super) fn sync_folder(folder: Option<&Path>) -> Result<()> {
     let Some(folder) = folder else { return Ok(()) };
     match fs::File::open(folder).and_then(|folder| folder.sync_all()) {
         // Not there any more, or of a kind that cannot be synchronised: there is nothing to wait for.
@@ -201,7 +350,7 @@ fn sync(folder: Option<&Path>) -> Result<()> {
 }
 
 #[cfg(not(unix))]
-fn sync(_folder: Option<&Path>) -> Result<()> {
+pub(super) fn sync_folder(_folder: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
@@ -209,9 +358,13 @@ fn sync(_folder: Option<&Path>) -> Result<()> {
 /// each.
 pub(super) fn sync_all(folder: &Path) -> Result<()> {
     #[cfg(target_os = "linux")]
-    {
-        let opened = fs::File::open(folder).map_err(|error| cannot("read", folder, error))?;
-        rustix::fs::syncfs(&opened).map_err(|error| cannot("write", folder, error.into()))?;
+    match fs::File::open(folder) {
+        // Nothing is there to wait for.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(cannot("read", folder, error)),
+        Ok(opened) => {
+            rustix::fs::syncfs(&opened).map_err(|error| cannot("write", folder, error.into()))?;
+        }
     }
     #[cfg(all(unix, not(target_os = "linux")))]
     rustix::fs::sync();
@@ -224,17 +377,27 @@ pub(super) const HOLDER: &str = ".restante-";
 
 /// Removes the folder that holds something of a restore, with all that is left in it.
 pub(super) fn remove_holder(held: &Path) -> Result<()> {
-    let Some(holder) = held.parent() else {
-        return Ok(());
-    };
+    let holder = holder(held);
     let name = holder.file_name().unwrap_or_default().to_string_lossy();
-    if !name.starts_with(HOLDER) || holder.symlink_metadata().is_err() {
+    if !name.starts_with(HOLDER) || !is_there(holder)? {
         return Ok(());
     }
-    let removed = fs::remove_dir_all(holder);
+    let removed = crash::point().and_then(|()| fs::remove_dir_all(holder));
     #[cfg(unix)]
-    let removed = removed.or_else(|_| make_removable(holder).and_then(|()| fs::remove_dir_all(holder)));
+    let removed = removed.or_else(|_| {
+        crash::point()?;
+        make_removable(holder).and_then(|()| fs::remove_dir_all(holder))
+    });
     removed.map_err(|error| cannot("remove", holder, error))
+}
+
+/// Removes the folders that a restore that was taken back made on the way to a root, as far as nothing is in them.
+pub(super) fn remove_made(root: &PlannedRoot) {
+    for folder in root.made.iter().rev() {
+        if fs::remove_dir(folder).is_err() {
+            return;
+        }
+    }
 }
 
 /// Gives their owner every right on directories, without which what lies in them cannot be removed.

@@ -1,0 +1,179 @@
+//! Keeps a restore from moving what it needs itself, and restores out of each other's way.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use restante_format::names::from_os;
+
+use super::files::{cannot, list};
+use super::journal::{Journal, Other};
+use super::plan::{Exchange, Plan, PlannedRoot, command};
+use super::swap::{self, filter};
+use crate::failure::{Failure, Result};
+
+/// Where a path really lies, as far down as anything is there.
+fn real(path: &Path) -> PathBuf {
+    for known in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (known.canonicalize(), path.strip_prefix(known)) {
+            return match rest.as_os_str().is_empty() {
+                true => real,
+                false => real.join(rest),
+            };
+        }
+    }
+    path.to_path_buf()
+}
+
+/// Whether exchanging a root leaves what lies at a path in it where it is.
+fn leaves(root: &PlannedRoot, ignore_case: bool, path: &Path) -> Result<bool> {
+    let (target, path) = (real(&root.target), real(path));
+    let Ok(below) = path.strip_prefix(&target) else {
+        return Ok(true);
+    };
+    if root.exchange == Exchange::Whole {
+        return Ok(false);
+    }
+    let filter = filter(root, ignore_case)?;
+    let mut at = Vec::new();
+    for name in below {
+        restante_format::model::push_name(&mut at, &from_os(name));
+        if filter.excludes(&at) {
+            return Ok(true);
+        }
+    }
+    if !filter.is_selective() {
+        return Ok(false);
+    }
+    // Directories stay where only some files are asked for.
+    if !path.is_dir() {
+        return Ok(!filter.includes(&at));
+    }
+    let takes = list(&path)?.into_iter().any(|found| {
+        let mut whole = at.clone();
+        whole.push(b'/');
+        whole.extend_from_slice(&found.below);
+        !found.is_dir && filter.includes(&whole)
+    });
+    Ok(!takes)
+}
+
+/// Fails where one root lies in another, and would be moved with it.
+pub(super) fn refuse_nested(roots: &[PlannedRoot], ignore_case: bool) -> Result<()> {
+    for (number, inner) in roots.iter().enumerate() {
+        for (other, outer) in roots.iter().enumerate() {
+            let is_same = real(&inner.target) == real(&outer.target);
+            if number == other || (!is_same && leaves(outer, ignore_case, &inner.target)?) {
+                continue;
+            }
+            return Err(Failure::new(format!(
+                "the roots `{}` and `{}` lie in one place: {} and {}",
+                outer.name,
+                inner.name,
+                outer.target.display(),
+                inner.target.display()
+            ))
+            .hint("they cannot both be exchanged for what is restored: restore them to a folder with --to"));
+        }
+    }
+    Ok(())
+}
+
+/// Fails where something that the restore needs lies in what it is going to move, and would be removed in the end.
+pub(crate) fn refuse_inside(plan: &Plan, needed: &[(&str, &Path)]) -> Result<()> {
+    for root in &plan.roots {
+        for (what, path) in needed {
+            if !leaves(root, plan.ignore_case, path)? {
+                return Err(Failure::new(format!(
+                    "the {what} {} lies in {}, which is going to be replaced",
+                    path.display(),
+                    root.target.display()
+                ))
+                .hint(format!(
+                    "move it elsewhere, or leave it out of the connector: [connector.{}] exclude = [\"…\"]",
+                    plan.connector
+                ))
+                .hint("or restore to another folder with --to"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The restores in a folder of journals that are not over, but for the one at `own`.
+fn others(folder: &Path, own: &Path) -> Result<Vec<Other>> {
+    let mut others = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| cannot("read", folder, error))? {
+        let path = entry.map_err(|error| cannot("read", folder, error))?.path();
+        if path == own || path.extension().is_none_or(|extension| extension != "jsonl") {
+            continue;
+        }
+        // One that is damaged says so to those who go on with it.
+        if let Ok(Some(other)) = Journal::of_other(&path) {
+            others.push(other);
+        }
+    }
+    Ok(others)
+}
+
+/// Whether one of two paths lies in the other.
+fn overlap(a: &Path, b: &Path) -> bool {
+    let (a, b) = (real(a), real(b));
+    a.starts_with(&b) || b.starts_with(&a)
+}
+
+fn end_first(other: &Plan, why: String) -> Failure {
+    Failure::new(why)
+        .hint(format!("go on with that: {}", command(other, "--resume")))
+        .hint(format!("keep it for good: {}", command(other, "--confirm")))
+        .hint(format!("or take it back: {}", command(other, "--revert")))
+}
+
+/// Fails where another restore is exchanging the same files, or keeps in them what it replaced.
+pub(crate) fn refuse_others(plan: &Plan, folder: &Path, own: &Path) -> Result<()> {
+    for other in others(folder, own)? {
+        for theirs in &other.plan.roots {
+            for ours in &plan.roots {
+                let (name, place) = (&other.plan.connector, ours.target.display());
+                if other.is_exchanging && overlap(&theirs.target, &ours.target) {
+                    let why = format!("the restore of {name} is exchanging what lies in {place}");
+                    return Err(end_first(&other.plan, why));
+                }
+                let holders = [&theirs.new, &theirs.old].map(|held| swap::holder(held));
+                let is_kept = |holder: &&Path| {
+                    holder.symlink_metadata().is_ok() && real(holder).starts_with(real(&ours.target))
+                };
+                if let Some(kept) = holders.into_iter().find(is_kept) {
+                    let why = format!(
+                        "the restore of {name} is not over, and its folder {} lies in {place}",
+                        kept.display()
+                    );
+                    return Err(end_first(&other.plan, why));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Fails where another restore touched the same files later: what comes back now would be in its place.
+pub(crate) fn refuse_revert(journal: &Journal, folder: &Path) -> Result<()> {
+    let Some(since) = journal.exchange() else {
+        return Ok(());
+    };
+    for other in others(folder, journal.path())? {
+        if !other.exchange.is_some_and(|time| time > since) {
+            continue;
+        }
+        let mut pairs = (other.plan.roots.iter())
+            .flat_map(|theirs| journal.plan().roots.iter().map(move |ours| (theirs, ours)));
+        if let Some((_, ours)) = pairs.find(|(theirs, ours)| overlap(&theirs.target, &ours.target)) {
+            let why = format!(
+                "{} was restored over {} later",
+                other.plan.connector,
+                ours.target.display()
+            );
+            return Err(end_first(&other.plan, why));
+        }
+    }
+    Ok(())
+}
