@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -36,7 +35,9 @@ fn configuration(exch: &Exch, more: &str) -> String {
 /// installed, so that the test runs everywhere.
 #[test]
 fn sqlite3_stand_in() {
-    let Some(args) = std::env::var_os(STAND_IN) else { return };
+    let Some(args) = std::env::var_os(STAND_IN) else {
+        return;
+    };
     let args = args.into_string().expect("arguments in UTF-8");
     let args: Vec<&str> = args.split('\u{1}').collect();
     let (database, what) = match &args[..] {
@@ -46,7 +47,9 @@ fn sqlite3_stand_in() {
     let quoted = |rest: &str| rest.trim().trim_matches('\'').to_owned();
     let copy = |from: &Path, to: &Path| {
         let source = Connection::open(from).expect("open the source");
-        source.busy_timeout(Duration::from_secs(30)).expect("set a timeout");
+        source
+            .busy_timeout(Duration::from_secs(30))
+            .expect("set a timeout");
         let mut target = Connection::open(to).expect("open the target");
         let backup = Backup::new(&source, &mut target).expect("begin a backup");
         backup
@@ -60,7 +63,9 @@ fn sqlite3_stand_in() {
         copy(Path::new(&quoted(from)), database);
     } else {
         let connection = Connection::open(database).expect("open the database");
-        let said: String = connection.query_row(what, [], |row| row.get(0)).expect("run the statement");
+        let said: String = connection
+            .query_row(what, [], |row| row.get(0))
+            .expect("run the statement");
         println!("{said}");
     }
 }
@@ -94,7 +99,10 @@ fn transactions(path: &Path) -> i64 {
         .expect("check the database");
     assert_eq!(said, "ok");
     let count = |sql: &str| -> i64 { connection.query_row(sql, [], |row| row.get(0)).expect("count") };
-    let (debit, credit) = (count("SELECT count(*) FROM debit"), count("SELECT count(*) FROM credit"));
+    let (debit, credit) = (
+        count("SELECT count(*) FROM debit"),
+        count("SELECT count(*) FROM credit"),
+    );
     assert_eq!(debit, credit, "half of a transaction");
     debit
 }
@@ -147,7 +155,8 @@ fn sqlite(path_of: fn(&Exch) -> Option<String>) {
 
     // The application crashed: the database is damaged, and a stale log of it lies beside it.
     let file = fs::OpenOptions::new().write(true).open(&database).expect("open");
-    file.write_all_at(&noise(1, 8000), 4096).expect("damage the database");
+    file.write_all_at(&noise(1, 8000), 4096)
+        .expect("damage the database");
     exch.write("app/app.db-wal", noise(2, 4000));
     exch.write("app/app.db-shm", noise(3, 4000));
     let damaged = fs::read(&database).expect("read");
@@ -161,11 +170,17 @@ fn sqlite(path_of: fn(&Exch) -> Option<String>) {
         // Taken back, what was there before is there again, damage included.
         let back = run(&exch, path, &["restore", "--connector", "sqlite", "--revert"]);
         assert_eq!(back.code, 0, "{back:?}");
-        assert!(fs::read(&database).expect("read") == damaged, "not the old database");
+        assert!(
+            fs::read(&database).expect("read") == damaged,
+            "not the old database"
+        );
         let log = fs::read(exch.path("app/app.db-wal")).expect("read");
         assert!(log == noise(2, 4000), "not the old log");
     }
-    assert!(counts.is_sorted() && counts[3] > counts[0] && counts[3] <= last, "{counts:?} of {last}");
+    assert!(
+        counts.is_sorted() && counts[3] > counts[0] && counts[3] <= last,
+        "{counts:?} of {last}"
+    );
     let restored = run(&exch, path, &["restore", "--connector", "sqlite"]);
     assert_eq!(restored.code, 0, "{restored:?}");
     let confirmed = run(&exch, path, &["restore", "--connector", "sqlite", "--confirm"]);
@@ -196,10 +211,17 @@ fn a_database_that_is_gone_is_not_copied() {
     exch.write("profiles/sqlite.toml", SQLITE);
     exch.write("restante.toml", configuration(&exch, ""));
     exch.write("app/settings.ini", "[app]");
-    let ended = run(&exch, Some(&stand_in(&exch)), &["snapshot", "--connector", "sqlite"]);
+    let ended = run(
+        &exch,
+        Some(&stand_in(&exch)),
+        &["snapshot", "--connector", "sqlite"],
+    );
     assert_eq!(
         (ended.code, ended.stderr.as_str()),
-        (1, "error: sqlite, before-snapshot: the database is gone: /app.db is missing\n")
+        (
+            1,
+            "error: sqlite, before-snapshot: the database is gone: /app.db is missing\n"
+        )
     );
 }
 
@@ -228,7 +250,12 @@ fn a_dbox_comes_back_with_its_map_and_its_mails_of_one_generation() {
     let mut whole = BTreeMap::new();
     std::thread::scope(|threads| {
         threads.spawn(|| {
-            let files = [MAP, MAILS].map(|name| fs::OpenOptions::new().write(true).open(exch.path(name)).expect("open"));
+            let files = [MAP, MAILS].map(|name| {
+                fs::OpenOptions::new()
+                    .write(true)
+                    .open(exch.path(name))
+                    .expect("open")
+            });
             let mut generation = 0_u64;
             while !done.load(Ordering::Relaxed) {
                 generation += 1;
@@ -236,12 +263,16 @@ fn a_dbox_comes_back_with_its_map_and_its_mails_of_one_generation() {
                     file.write_all_at(&generation.to_le_bytes(), 0).expect("write");
                 }
                 // Mail comes in bursts: between them a snapshot finds everything still.
-                let pause = if generation.is_multiple_of(5) { 150 } else { 2 };
+                let pause = if generation.is_multiple_of(5) { 400 } else { 2 };
                 std::thread::sleep(Duration::from_millis(pause));
             }
         });
-        for _ in 0..12 {
-            let ended = run(&exch, None, &["--json", "snapshot", "--connector", "dovecot-dbox"]);
+        for _ in 0..8 {
+            let ended = run(
+                &exch,
+                None,
+                &["--json", "snapshot", "--connector", "dovecot-dbox"],
+            );
             assert!(matches!(ended.code, 0 | 3), "{ended:?}");
             let document: serde_json::Value = serde_json::from_str(&ended.stdout).expect("a document");
             let id = document["id"].as_str().expect("an id").to_owned();
@@ -256,7 +287,11 @@ fn a_dbox_comes_back_with_its_map_and_its_mails_of_one_generation() {
             assert_eq!(restored.code, 0, "{restored:?}");
             let place = exch.path("out/dovecot-dbox/mail");
             let (map, mails) = (MAP.replace("vmail/", ""), MAILS.replace("vmail/", ""));
-            assert_eq!(generation(&place, &map), generation(&place, &mails), "mixed generations");
+            assert_eq!(
+                generation(&place, &map),
+                generation(&place, &mails),
+                "mixed generations"
+            );
             fs::remove_dir_all(exch.path("out")).expect("remove");
         } else {
             assert_eq!(restored.code, 1, "{restored:?}");
@@ -268,8 +303,14 @@ fn a_dbox_comes_back_with_its_map_and_its_mails_of_one_generation() {
 #[test]
 fn the_procedure_of_a_dbox() {
     let exch = dbox();
-    assert_eq!(run(&exch, None, &["snapshot", "--connector", "dovecot-dbox"]).code, 0);
-    let (map, mails) = (fs::read(exch.path(MAP)).expect("read"), fs::read(exch.path(MAILS)).expect("read"));
+    assert_eq!(
+        run(&exch, None, &["snapshot", "--connector", "dovecot-dbox"]).code,
+        0
+    );
+    let (map, mails) = (
+        fs::read(exch.path(MAP)).expect("read"),
+        fs::read(exch.path(MAILS)).expect("read"),
+    );
     fs::write(exch.path(MAP), "lost").expect("write");
     fs::remove_file(exch.path(MAILS)).expect("remove");
     let cache = exch.path("vmail/anna/mdbox/mailboxes/INBOX/dbox-Mails/dovecot.index.cache");
@@ -277,13 +318,18 @@ fn the_procedure_of_a_dbox() {
     let restored = run(&exch, None, &["restore", "--connector", "dovecot-dbox"]);
     // The last step is for a person, and nothing else is left to be done.
     assert_eq!(restored.code, 3, "{restored:?}");
-    assert!(fs::read(exch.path(MAP)).expect("read") == map && fs::read(exch.path(MAILS)).expect("read") == mails);
+    assert!(
+        fs::read(exch.path(MAP)).expect("read") == map && fs::read(exch.path(MAILS)).expect("read") == mails
+    );
     // What the profile leaves out stays where it is.
     assert!(fs::read(&cache).expect("read") == cached);
     let log = fs::read_to_string(exch.path("log")).expect("read");
     assert_eq!(log, "stop dovecot\nstart dovecot\nresync\n");
     let last = restored.stdout.lines().last().unwrap_or_default().to_owned();
-    let command = last.split_once(": restante ").map(|(_, rest)| rest.to_owned()).expect("a command");
+    let command = last
+        .split_once(": restante ")
+        .map(|(_, rest)| rest.to_owned())
+        .expect("a command");
     let words: Vec<&str> = command.split_whitespace().collect();
     assert_eq!(run(&exch, None, &words).code, 0, "{command}");
 }

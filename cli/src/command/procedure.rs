@@ -15,8 +15,8 @@ use crate::args::Restore;
 use crate::context::{Access, Context};
 use crate::failure::{Failure, Outcome, Result};
 use crate::procedure::{
-    Going, Journal, Mode, Plan, Reached, Reverter, Runner, StepEnding, clear, command, make_plan, refuse_inside,
-    refuse_others, refuse_revert, stops_services, surroundings, surroundings_of,
+    Going, Journal, Mode, Plan, Reached, Reverter, Runner, StepEnding, clear, command, make_plan,
+    refuse_inside, refuse_others, refuse_revert, stops_services, surroundings, surroundings_of,
 };
 use crate::profile::{Note, Profile, Profiles, paragraph};
 use crate::show::{plural, quoted, with_progress};
@@ -98,7 +98,10 @@ fn plan<'a>(
     let going = args.to.as_deref().map_or(Going::Home, Going::Below);
     let plan = make_plan(profile, &cx.config, archive, listed, going)?;
     let location = PathBuf::from(archive.location());
-    refuse_inside(&plan, &[("archive", &location), ("folder of journals", state.path())])?;
+    refuse_inside(
+        &plan,
+        &[("archive", &location), ("folder of journals", state.path())],
+    )?;
     Ok((plan, listed))
 }
 

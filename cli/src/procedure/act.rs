@@ -44,6 +44,8 @@ pub(crate) struct RootAt {
     pub(crate) path: PathBuf,
     /// Where a step moves what it sets aside.
     pub(crate) aside: PathBuf,
+    /// Where what a step deletes is kept until nobody can want it back; none deletes it at once.
+    pub(crate) deleted: Option<PathBuf>,
 }
 
 /// What a step came to.
@@ -100,7 +102,11 @@ impl Surroundings {
             Action::StopServices { services } => self.services(services, progress, |s| &s.stop),
             Action::StartServices { services } => self.services(services, progress, |s| &s.start),
             Action::Delete(of) => {
-                let gone = files::delete(self.at(&of.at)?, &of.paths, self.ignore_case)?;
+                let kept = match &of.at {
+                    At::Root(root) => self.root(root)?.deleted.as_deref(),
+                    At::Place(_) => None,
+                };
+                let gone = files::delete(self.at(&of.at)?, &of.paths, self.ignore_case, kept)?;
                 Ok(Acted::note(told("deleted", &gone)))
             }
             Action::Quarantine(of) => {

@@ -125,7 +125,11 @@ fn read_value(folder: &Path, value: &Value, ignore_case: bool) -> Result<Result<
         return Ok(Err(format!("{path} is missing")));
     };
     // Who opens a pipe waits for ever.
-    if !file.metadata().map_err(|error| cannot_read(&file, error))?.is_file() {
+    if !file
+        .metadata()
+        .map_err(|error| cannot_read(&file, error))?
+        .is_file()
+    {
         return Ok(Err(format!("{path} is no file")));
     }
     let opened = File::open(&file).map_err(|error| cannot_read(&file, error))?;
@@ -159,7 +163,10 @@ fn read_value(folder: &Path, value: &Value, ignore_case: bool) -> Result<Result<
 fn of_key(text: &str, key: &str) -> Result<String, String> {
     let mut values: Vec<&str> = text
         .lines()
-        .filter_map(|line| line.split_once('=').or_else(|| line.trim().split_once([' ', '\t'])))
+        .filter_map(|line| {
+            line.split_once('=')
+                .or_else(|| line.trim().split_once([' ', '\t']))
+        })
         .filter(|(name, _)| name.trim().eq_ignore_ascii_case(key))
         .map(|(_, value)| value.trim())
         .collect();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use restante_format::names::from_os;
 use restante_format::source::{Filter, Patterns};
 
+use super::swap::HOLDER;
 use crate::failure::{Failure, Result};
 
 /// An entry below a directory.
@@ -35,6 +36,10 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<Found>> {
             .map_err(cannot)?;
         entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
+            // What a restore keeps in a root that cannot be renamed is no part of it.
+            if entry.file_name().to_string_lossy().starts_with(HOLDER) {
+                continue;
+            }
             let metadata = match entry.metadata() {
                 Ok(metadata) => metadata,
                 // It went while the directory was read.
@@ -134,15 +139,32 @@ pub(super) fn find(folder: &Path, below: &str, ignore_case: bool) -> Result<Opti
     Ok(Some(path))
 }
 
-/// Deletes the files that match, directories excepted. Returns their paths below the directory.
-pub(super) fn delete(folder: &Path, patterns: &[String], ignore_case: bool) -> Result<Vec<Vec<u8>>> {
+/// Deletes the files that match, directories excepted: moves them into the folder `keep`, where there is one, so that
+/// they can come back. Returns their paths below the directory.
+pub(super) fn delete(
+    folder: &Path,
+    patterns: &[String],
+    ignore_case: bool,
+    keep: Option<&Path>,
+) -> Result<Vec<Vec<u8>>> {
     let filter = matching(patterns, ignore_case)?;
     let mut gone = Vec::new();
     for file in list(folder)? {
-        if !file.is_dir && filter.includes(&file.below) {
-            fs::remove_file(&file.path).map_err(|error| cannot("delete", &file.path, error))?;
-            gone.push(file.below);
+        if file.is_dir || !filter.includes(&file.below) {
+            continue;
         }
+        let kept = keep.map(|keep| keep.join(file.path.strip_prefix(folder).unwrap_or(&file.path)));
+        match kept {
+            // What was there first is kept; what was made since then is not.
+            Some(kept) if !is_there(&kept)? => {
+                if let Some(parent) = kept.parent() {
+                    fs::create_dir_all(parent).map_err(|error| cannot("make folder", parent, error))?;
+                }
+                fs::rename(&file.path, &kept).map_err(|error| cannot("delete", &file.path, error))?;
+            }
+            _ => fs::remove_file(&file.path).map_err(|error| cannot("delete", &file.path, error))?,
+        }
+        gone.push(file.below);
     }
     Ok(gone)
 }

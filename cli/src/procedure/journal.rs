@@ -254,14 +254,19 @@ impl Journal {
             return Ok(None);
         }
         let exchange = first_exchange(&plan, &events);
-        let last = plan.steps.iter().rposition(|s| matches!(s.doing, Doing::PutIn { .. }));
+        let last = plan
+            .steps
+            .iter()
+            .rposition(|s| matches!(s.doing, Doing::PutIn { .. }));
         let ends = |event: &Event| match event {
             Event::Ended { step, ending, .. } => Some(*step) == last && *ending != StepEnding::Failed,
             _ => false,
         };
         Ok(Some(Other {
             is_exchanging: exchange.is_some() && !events.iter().any(ends)
-                || events.iter().any(|event| matches!(event, Event::Reverting { .. })),
+                || events
+                    .iter()
+                    .any(|event| matches!(event, Event::Reverting { .. })),
             exchange,
             plan,
         }))

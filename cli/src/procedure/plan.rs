@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Surroundings;
+use super::{Surroundings, swap};
 use crate::profile::{Note, Phase, Profile, Step, what};
 use crate::show::{local_time, quoted};
 
@@ -176,6 +176,8 @@ impl Plan {
             let at = super::RootAt {
                 path: root.target.clone(),
                 aside: beside(&root.target, &format!("set-aside-{}", self.run)),
+                // Of a root that was exchanged whole everything came from the snapshot.
+                deleted: (root.exchange == Exchange::Entries).then(|| swap::deleted(root)),
             };
             (root.name.clone(), at)
         });

@@ -10,8 +10,8 @@ use restante_format::id::Id;
 use restante_format::model::{Node, display_bytes};
 use restante_format::names::{from_os, to_os};
 
-use super::plan::{Exchange, Plan, PlannedRoot};
 use super::overlaps::refuse_nested;
+use super::plan::{Exchange, Plan, PlannedRoot};
 use super::swap::HOLDER;
 use super::{RootAt, Surroundings};
 use crate::config::Config;
@@ -271,6 +271,7 @@ impl RootAt {
     pub(crate) fn live(path: PathBuf) -> Self {
         Self {
             aside: path.clone(),
+            deleted: None,
             path,
         }
     }

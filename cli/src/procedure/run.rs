@@ -8,8 +8,8 @@ use restante_format::catalog::Listed;
 use restante_format::progress::Progress;
 
 use super::act::Acted;
-use super::journal::{Event, Journal, StepEnding, now};
 use super::folders::make_private;
+use super::journal::{Event, Journal, StepEnding, now};
 use super::plan::{Doing, Plan, PlannedRoot, PlannedStep, command};
 use super::{Surroundings, swap};
 use crate::failure::{Failure, Result, chain};
@@ -193,9 +193,7 @@ impl Runner<'_> {
             Doing::Profile { step } => self.at.act(step, self.progress),
             Doing::Stage { root } => self.stage(&plan.roots[*root]),
             Doing::Verify { root } => self.verify(&plan.roots[*root]),
-            Doing::SetAside { root } => {
-                swap::set_aside(plan, &plan.roots[*root]).map(|()| Acted::default())
-            }
+            Doing::SetAside { root } => swap::set_aside(plan, &plan.roots[*root]).map(|()| Acted::default()),
             Doing::PutIn { root } => {
                 let root = &plan.roots[*root];
                 swap::put_in(root)?;
@@ -330,7 +328,7 @@ impl Reverter<'_> {
             if aside && !reversal.put_back {
                 self.person
                     .says(&format!("putting back what was in {}", root.target.display()));
-                swap::put_back(root)?;
+                swap::put_back(&plan, root)?;
                 self.journal.record(Event::PutBack {
                     time: now(),
                     root: number,
@@ -353,9 +351,7 @@ impl Reverter<'_> {
                 continue;
             };
             let root = &plan.roots[number];
-            if self.journal.is_over(step)
-                && !self.journal.reversal(number).put_back
-                && !swap::is_kept(root)?
+            if self.journal.is_over(step) && !self.journal.reversal(number).put_back && !swap::is_kept(root)?
             {
                 let kept = swap::holder(&root.old).display().to_string();
                 return Err(Failure::new(format!(

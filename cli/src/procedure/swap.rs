@@ -11,7 +11,7 @@ use restante_format::names::from_os;
 use restante_format::source::{Filter, Patterns};
 
 use super::crash;
-use super::files::{cannot, is_there};
+use super::files::{cannot, is_there, list};
 use super::folders::{self, make_folder, make_private};
 use super::plan::{Exchange, Plan, PlannedRoot};
 use crate::failure::{Failure, Result};
@@ -74,9 +74,30 @@ pub(super) fn put_in(root: &PlannedRoot) -> Result<()> {
     put(root, &root.new)
 }
 
-/// Moves what was in a root's place before into it again.
-pub(super) fn put_back(root: &PlannedRoot) -> Result<()> {
+/// Moves what was in a root's place before into it again, with what steps deleted and the snapshot never had.
+pub(super) fn put_back(plan: &Plan, root: &PlannedRoot) -> Result<()> {
+    let deleted = deleted(root);
+    if is_there(&deleted)? {
+        let moving = Moving::new(plan, root)?;
+        for file in list(&deleted)? {
+            let came_back = !moving.filter.excludes(&file.below) && moving.filter.includes(&file.below);
+            if file.is_dir || came_back {
+                continue;
+            }
+            let target = root
+                .target
+                .join(file.path.strip_prefix(&deleted).unwrap_or(&file.path));
+            make_parent(&target)?;
+            // What stands there now was made in its stead, and goes.
+            rename_in_tree(&file.path, &target).map_err(|error| cannot("put back", &target, error))?;
+        }
+    }
     put(root, &root.old)
+}
+
+/// Where what steps delete of a root is kept.
+pub(super) fn deleted(root: &PlannedRoot) -> PathBuf {
+    holder(&root.old).join(".deleted")
 }
 
 fn put(root: &PlannedRoot, from: &Path) -> Result<()> {
