@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use common::{Exch, ended, ended_child, has, noise};
 
 /// Every command as its help is asked for.
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: &[&[&str]] = &[
     &["init"],
     &["snapshot"],
     &["watch"],
@@ -20,10 +20,12 @@ const COMMANDS: [&[&str]; 14] = [
     &["cat"],
     &["diff"],
     &["restore"],
+    &["rehearse"],
     &["verify"],
     &["stats"],
     &["connectors"],
     &["connectors", "show"],
+    &["connectors", "check"],
     &["connectors", "statements"],
     &["completions"],
     &["man"],
@@ -35,7 +37,7 @@ fn every_command_has_help_with_an_example() {
     let help = ended(exch.bare(&["--help"]));
     assert_eq!((help.code, help.stderr.as_str()), (0, ""));
     let mut without = Vec::new();
-    for command in COMMANDS {
+    for &command in COMMANDS {
         if command.len() == 1 {
             assert!(
                 help.stdout.contains(&format!("\n  {} ", command[0])),
@@ -67,7 +69,7 @@ fn every_command_has_help_with_an_example() {
 #[test]
 fn help_fits_its_width() {
     let exch = Exch::new();
-    for command in COMMANDS {
+    for &command in COMMANDS {
         let help = ended(exch.bare(&[command, &["--help"]].concat())).stdout;
         for line in help.lines() {
             assert!(line.chars().count() <= 100, "{command:?}: {line}");
@@ -103,7 +105,7 @@ fn manual_pages() {
     assert_eq!((ended.code, ended.stderr.as_str()), (0, ""));
     let pages = exch.names("share/man/man1");
     assert!(pages.contains(&"restante.1".to_owned()), "{pages:?}");
-    for command in COMMANDS {
+    for &command in COMMANDS {
         assert!(
             pages.contains(&format!("restante-{}.1", command.join("-"))),
             "{command:?}: {pages:?}"

@@ -75,7 +75,7 @@ use super::{Choice, Note, Origin, Phase, Profile, Root, Set, Stage, Steps};
 use super::{ConfigError, Hint, Location};
 
 /// The keys of a profile, besides its phases.
-const KEYS: [&str; 18] = [
+pub(super) const KEYS: [&str; 18] = [
     "name",
     "title",
     "inherit",

@@ -19,7 +19,7 @@ const TIMEOUT_SECONDS: u64 = 600;
 const COMMON: [&str; 3] = ["kind", "complaint", "on-failure"];
 
 /// The keys that only steps of one kind have.
-fn own_keys(kind: &str) -> &'static [&'static str] {
+pub(super) fn own_keys(kind: &str) -> &'static [&'static str] {
     match kind {
         "manual" => &["optional"],
         "run" => &["name", "command", "environment", "timeout", "optional"],

@@ -9,6 +9,7 @@ use super::*;
 use crate::config::Config;
 
 mod mistakes;
+mod pages;
 
 /// Reads a configuration that lies in `folder` and all profiles with it, and returns what is wrong with it.
 fn read_in(folder: &Path, text: &str) -> Result<(Config, Profiles), String> {
@@ -538,52 +539,4 @@ fn what_is_asked_for_and_not_there_is_told_and_stops_nothing() {
     fs::write(folder.path().join("notes/NOTES.INI"), "").unwrap();
     assert!(resolve("cc-mail").warnings.is_empty());
     assert!(resolve("lotus-notes").warnings.is_empty());
-}
-
-#[test]
-fn the_examples_are_read() {
-    let folder = tempfile::tempdir().unwrap();
-    make(
-        folder.path(),
-        &["profiles", "app", "mail/anna/mdbox/mailboxes/INBOX/dbox-Mails"],
-    );
-    for (name, text) in [
-        ("sqlite", include_str!("../../profiles/examples/sqlite.toml")),
-        (
-            "dovecot-dbox",
-            include_str!("../../profiles/examples/dovecot-dbox.toml"),
-        ),
-    ] {
-        fs::write(folder.path().join(format!("profiles/{name}.toml")), text).unwrap();
-    }
-    // The configuration is that of their comments.
-    let text = "[roots]\napp = \"app\"\ndovecot-mail = \"mail\"\n\
-                [services]\nstop = [\"systemctl\", \"stop\", \"{service}\"]\n\
-                start = [\"systemctl\", \"start\", \"{service}\"]\nfor-snapshots = false\n\
-                [connector.sqlite]\nservices = [\"app\"]\n[connector.dovecot-dbox.commands]\n\
-                resync = [\"doveadm\", \"force-resync\", \"-A\", \"*\"]\n";
-    let (config, profiles) = read_in(folder.path(), text).unwrap();
-    for name in ["sqlite", "dovecot-dbox"] {
-        let profile = profiles.get(name).unwrap();
-        assert_eq!(profile.resolve(&config).unwrap().roots.len(), 1, "{name}");
-        assert!(profile.keep.is_some() && profile.every.is_some(), "{name}");
-        let page = describe(profile, &config);
-        assert!(
-            page.lines()
-                .all(|l| l.chars().count() <= 100 || l.contains("SELECT")),
-            "{page}"
-        );
-    }
-    let sqlite = profiles.get("sqlite").unwrap().resolve(&config).unwrap();
-    assert!(sqlite.roots[0].exclude.contains(&"{app.db,app.db/**}".to_owned()));
-    let dovecot = profiles.get("dovecot-dbox").unwrap();
-    let resync = dovecot
-        .steps
-        .of(Phase::Finish)
-        .iter()
-        .find_map(|step| match &step.action {
-            Action::Run(run) => Some(run.command[0].as_str()),
-            _ => None,
-        });
-    assert_eq!((resync, dovecot.sets.len()), (Some("doveadm"), 2));
 }
