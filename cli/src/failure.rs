@@ -133,6 +133,11 @@ impl Failure {
         self.kind == Kind::ClosedPipe
     }
 
+    /// Whether somebody asked to stop.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.code == INTERRUPTED
+    }
+
     /// Standard output could not be written.
     pub(crate) fn output(error: &io::Error) -> Self {
         match error.kind() {

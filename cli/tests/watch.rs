@@ -303,6 +303,68 @@ fn ticks_that_pass_are_skipped_and_counted() {
     assert_eq!(watch.end().1.code, 0);
 }
 
+/// Adds steps to the guest book's profile.
+fn with_steps(exch: &Exch, steps: &[(&str, &str)]) {
+    let path = exch.path("restante.toml");
+    let mut config = fs::read_to_string(&path).expect("read");
+    for (phase, script) in steps {
+        config += &format!(
+            "[[profile.guestbook.{phase}]]\nkind = \"run\"\ntext = \"a step\"\ncommand = [\"sh\", \"-c\", {script:?}]\n"
+        );
+    }
+    fs::write(path, config).expect("write");
+}
+
+#[test]
+fn a_slow_connector_delays_no_other_and_is_never_taken_twice_at_once() {
+    let exch = exch(1000);
+    let (busy, guests) = (exch.at("busy"), exch.at("guests/book"));
+    // The folder can be made only once: a second run at the same time would fail.
+    let (before, after) = (
+        format!("mkdir {busy} && sleep 5 && date +%N > {guests}"),
+        format!("rmdir {busy}"),
+    );
+    with_steps(&exch, &[("before-snapshot", &before), ("after-snapshot", &after)]);
+    let (lines, ended) = Watch::start(&exch, &["--runs", "3"]).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(lines.iter().all(is_taken), "{lines:?}");
+    let slow: Vec<usize> = (0..lines.len())
+        .filter(|at| of("guestbook")(&lines[*at]))
+        .collect();
+    assert_eq!((lines.len(), slow.len()), (6, 3));
+    // One is due every 2 s and takes more than 5.
+    for at in &slow[1..] {
+        assert!(lines[*at]["skipped"].as_u64() >= Some(2), "{lines:?}");
+        assert_eq!(lines[*at]["tick"], false, "taken after the step before it");
+    }
+    let quick = lines.iter().position(of("conn-tables"));
+    assert!(quick < Some(slow[0]), "{lines:?}");
+}
+
+#[test]
+fn a_signal_during_the_step_before_a_snapshot() {
+    let exch = exch(1000);
+    let (stopped, started) = (exch.at("stopped"), exch.at("started"));
+    let (before, after) = (
+        format!("touch {stopped}; exec sleep 600"),
+        format!("touch {started}"),
+    );
+    with_steps(&exch, &[("before-snapshot", &before), ("after-snapshot", &after)]);
+    let watch = Watch::start(&exch, &["--connector", "guestbook"]);
+    let begun = Instant::now();
+    while !exch.path("stopped").exists() && begun.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    watch.signal(Signal::TERM);
+    let (lines, ended) = watch.end();
+    assert_eq!((ended.code, lines.len()), (0, 0), "{ended:?}: {lines:?}");
+    assert!(exch.path("started").exists(), "what was stopped runs again");
+    assert!(
+        begun.elapsed() < Duration::from_secs(600),
+        "the step was not waited for"
+    );
+}
+
 #[test]
 fn a_signal_in_the_middle_of_a_run() {
     let exch = exch(120_000_000);

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
@@ -122,7 +121,7 @@ impl<'a> Worker<'a> {
             schedule.end(self.shared.start.elapsed());
             left = left.map(|left| left - 1);
             // A run that was asked to stop did not fail.
-            if ran.is_err() && self.shared.progress.stop.load(Ordering::Relaxed) {
+            if ran.as_ref().is_err_and(Failure::is_interrupted) {
                 return;
             }
             let event = Event {
