@@ -8,8 +8,8 @@ use std::path::Path;
 use restante_format::model::display_bytes;
 
 use super::files::{Found, cannot_read, find, list, matching};
-use crate::failure::Result;
-use crate::profile::{Format, SizeRule, Value, ValueSource};
+use crate::failure::{Failure, Result};
+use crate::profile::{Format, SizeRule, Value, ValueSource, expand};
 use crate::show::{count, plural};
 
 /// How much of a file is searched for a value.
@@ -48,7 +48,7 @@ pub(super) fn sizes(folder: &Path, rules: &[SizeRule], ignore_case: bool) -> Res
         {
             findings.extend(breach(rule, file));
             if let Some(pair) = &rule.pair {
-                let other = pair_of(pair, &file.below);
+                let other = pair_of(pair, &file.below)?;
                 if !paths.contains(&plain(other.as_bytes())) {
                     findings.push(format!("{} has no {other}", display_bytes(&file.below)));
                 }
@@ -84,12 +84,17 @@ fn breach(rule: &SizeRule, file: &Found) -> Option<String> {
 }
 
 /// The path of a file's other half.
-fn pair_of(pair: &str, path: &[u8]) -> String {
+fn pair_of(pair: &str, path: &[u8]) -> Result<String> {
     let path = display_bytes(path);
     let (dir, name) = path.rsplit_once('/').unwrap_or((".", &path));
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let other = pair.replace("{dir}", dir).replace("{stem}", stem);
-    other.trim_start_matches("./").to_owned()
+    let value = |name: &str| match name {
+        "dir" => Some(dir.to_owned()),
+        "stem" => Some(stem.to_owned()),
+        _ => None,
+    };
+    let other = expand(pair, &value).map_err(|why| Failure::new(format!("{pair:?} {why}")))?;
+    Ok(other.trim_start_matches("./").to_owned())
 }
 
 /// What keeps values that have to be equal from being so.
