@@ -2,7 +2,7 @@
 //! line is on disk before the work goes on, so that a run that was killed at any moment can be gone on with, or
 //! taken back.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
@@ -375,7 +375,7 @@ fn first_exchange(plan: &Plan, events: &[Event]) -> Option<jiff::Timestamp> {
 }
 
 fn append_to(path: &Path) -> Result<File> {
-    OpenOptions::new()
+    File::options()
         .append(true)
         .open(path)
         .map_err(|error| cannot("write", path, error))

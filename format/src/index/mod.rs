@@ -65,7 +65,16 @@ pub struct Index {
 
 impl Index {
     /// Adds a segment's objects.
-    pub fn add(&mut self, segment: IndexedSegment) {
+    pub fn add(&mut self, mut segment: IndexedSegment) {
+        // A directory that was just written has room for more, and stays in memory for as long as the archive is open.
+        let Directory {
+            blocks,
+            objects,
+            deltas,
+        } = &mut segment.directory;
+        blocks.shrink_to_fit();
+        objects.shrink_to_fit();
+        deltas.shrink_to_fit();
         let number = self.segments.len() as u32;
         self.places.reserve(segment.directory.objects.len());
         for (i, object) in segment.directory.objects.iter().enumerate() {
