@@ -114,6 +114,15 @@ U only owner, mode, time or attributes changed.")]
 
 Exit code 4 says that a rehearsal failed.")]
     Rehearse(Rehearse),
+    /// Recover a whole server: one checklist of all that the tool and people do, in order
+    #[command(after_help = "Examples:
+  restante recover --dry-run --markdown > runbook.md   the plan, to be printed in advance
+  restante recover                                     begin, or go on
+  restante recover --done 1-3 --done 5                 a person did these steps
+  restante recover --status
+
+Without a terminal it does all up to the first step for a person, prints the checklist, and ends with 3.")]
+    Recover(Recover),
     /// Check that everything is intact
     #[command(
         alias = "check",
@@ -349,6 +358,41 @@ pub(crate) struct Rehearse {
     pub(crate) allow_torn: bool,
 }
 
+/// Options of `recover`.
+#[derive(Debug, Args)]
+pub(crate) struct Recover {
+    /// Only print what a recovery would do
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Only print how far the recovery is; ends with 0 where it is complete, with 3 where it is not
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) status: bool,
+    /// Print the checklist as Markdown
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
+    /// A person did these steps: 7 or 7-9; may be repeated
+    #[arg(long, value_name = "STEP", value_parser = parse_steps, conflicts_with_all = ["dry_run", "status"])]
+    pub(crate) done: Vec<(usize, usize)>,
+    /// These steps are not needed here: 7 or 7-9; may be repeated
+    #[arg(long, value_name = "STEP", value_parser = parse_steps, conflicts_with_all = ["dry_run", "status"])]
+    pub(crate) not_needed: Vec<(usize, usize)>,
+    /// Who says so [default: the user]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) by: Option<String>,
+    /// Recover from the newest snapshots at or before a time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// Recover from snapshots too that hold files that changed while they were read
+    #[arg(long)]
+    pub(crate) allow_torn: bool,
+    /// Put the checklist of a recovery that is not complete to those of earlier ones; nothing is taken back
+    #[arg(long, conflicts_with_all = ["dry_run", "status", "done", "not_needed", "at", "allow_torn", "again"])]
+    pub(crate) abandon: bool,
+    /// Begin another recovery where one is complete
+    #[arg(long, conflicts_with_all = ["dry_run", "status", "done", "not_needed"])]
+    pub(crate) again: bool,
+}
+
 /// Options of `verify`.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
@@ -410,6 +454,16 @@ pub(crate) struct Man {
 /// Reads a time such as 30s, 2m or 1h30m.
 fn parse_duration(text: &str) -> Result<Duration, String> {
     crate::profile::duration(text).map_err(|why| format!("it {why}: write it as 30s, 2m or 1h30m"))
+}
+
+/// Reads the number of a step, or the first and the last of several.
+fn parse_steps(text: &str) -> Result<(usize, usize), String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let number = |text: &str| text.trim().parse::<usize>().ok().filter(|number| *number > 0);
+    match (number(first), number(last)) {
+        (Some(first), Some(last)) if first <= last => Ok((first, last)),
+        _ => Err("a step is a number, such as 7; several are 7-9".into()),
+    }
 }
 
 /// Reads a size: bytes, or a number followed by K, M, G or T (of 1,024), with or without B or iB.

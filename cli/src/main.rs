@@ -9,6 +9,7 @@ mod failure;
 mod find;
 mod procedure;
 mod profile;
+mod recovery;
 mod select;
 mod show;
 mod state;
@@ -57,7 +58,7 @@ fn given_archive(global: &args::Global) -> Option<String> {
 fn needs(command: &Command) -> Needs {
     match command {
         Command::Completions(_) | Command::Man(_) => Needs::Nothing,
-        Command::Snapshot(_) | Command::Watch(_) | Command::Connectors(_) | Command::Rehearse(_) => {
+        Command::Snapshot(_) | Command::Watch(_) | Command::Connectors(_) | Command::Rehearse(_) | Command::Recover(_) => {
             Needs::Profiles
         }
         Command::Snapshots(args) if args.by_connector => Needs::Profiles,
@@ -97,6 +98,7 @@ fn run(cli: Cli, progress: Arc<Progress>) -> Result<Outcome> {
         Command::Diff(args) => command::diff::run(cx, &args),
         Command::Restore(args) => command::restore::run(cx, &args),
         Command::Rehearse(args) => command::rehearse::run(cx, &args),
+        Command::Recover(args) => command::recover::run(cx, &args),
         Command::Verify(args) => command::verify::run(cx, &args),
         Command::Stats => command::stats::run(cx),
         Command::Connectors(args) => command::connectors::run(cx, &args),

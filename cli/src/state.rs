@@ -75,6 +75,11 @@ impl State {
         format!("{}-{}", file_name(&self.server), file_name(connector))
     }
 
+    /// What files about the whole server are called, without an ending.
+    pub(crate) fn server_key(&self) -> String {
+        file_name(&self.server)
+    }
+
     /// Takes the lock of a connector: who holds it may take a snapshot on schedule, or put the connector's files
     /// back. `None` where somebody else holds it. It is given up when the file is closed, however the process ends.
     ///

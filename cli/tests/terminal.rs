@@ -21,6 +21,7 @@ const COMMANDS: &[&[&str]] = &[
     &["diff"],
     &["restore"],
     &["rehearse"],
+    &["recover"],
     &["verify"],
     &["stats"],
     &["connectors"],

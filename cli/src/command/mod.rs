@@ -11,6 +11,8 @@ pub(crate) mod init;
 pub(crate) mod ls;
 pub(crate) mod man;
 pub(crate) mod procedure;
+pub(crate) mod recover;
+mod recover_desk;
 pub(crate) mod rehearse;
 pub(crate) mod restore;
 pub(crate) mod snapshot;

@@ -35,7 +35,7 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
     }
     let _lock = lock(&state, connector)?;
     let folder = state.folder("restores")?;
-    let path = folder.join(format!("{}.jsonl", state.key(connector)));
+    let path = journal_path(&state, connector)?;
     let own = &args.procedure;
     let pending = pending(&path, connector)?;
     let goes_on = own.resume || !own.done.is_empty() || !own.skip.is_empty();
@@ -68,11 +68,7 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
             if !own.done.is_empty() || !own.skip.is_empty() {
                 check_numbers(&plan, args)?;
             }
-            // So that no two restores find that the other has not begun.
-            let _all = (state.lock(ALL)?).ok_or_else(|| busy("restores"))?;
-            refuse_others(&plan, &folder, &path)?;
-            let journal = Journal::create(&path, plan)?;
-            drop(_all);
+            let journal = begin(&state, &path, plan)?;
             forward(cx, profile, &archive, listed, journal, args)
         }
     }
@@ -80,6 +76,17 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
 
 /// The lock for the moment in which a restore begins; no connector has this name.
 const ALL: &str = "*";
+
+/// Begins the journal of a restore.
+///
+/// # Errors
+/// Fails where another restore is in the way.
+pub(super) fn begin(state: &State, path: &Path, plan: Plan) -> Result<Journal> {
+    // So that no two restores find that the other has not begun.
+    let _all = (state.lock(ALL)?).ok_or_else(|| busy("restores"))?;
+    refuse_others(&plan, &state.folder("restores")?, path)?;
+    Journal::create(path, plan)
+}
 
 /// What is going to be done, and from which snapshot. Nothing is written.
 fn plan<'a>(
@@ -97,12 +104,17 @@ fn plan<'a>(
     }
     let going = args.to.as_deref().map_or(Going::Home, Going::Below);
     let plan = make_plan(profile, &cx.config, archive, listed, going)?;
+    refuse_own(&plan, archive, state)?;
+    Ok((plan, listed))
+}
+
+/// Fails where the archive or the journals lie in what the restore is going to replace.
+pub(super) fn refuse_own(plan: &Plan, archive: &Archive, state: &State) -> Result<()> {
     let location = PathBuf::from(archive.location());
     refuse_inside(
-        &plan,
+        plan,
         &[("archive", &location), ("folder of journals", state.path())],
-    )?;
-    Ok((plan, listed))
+    )
 }
 
 /// The lock of a connector.
@@ -118,8 +130,14 @@ fn busy(what: &str) -> Failure {
         .hint("wait for it, or stop it: a snapshot on schedule, or another restore")
 }
 
+/// Where the journal of a connector's restore lies.
+pub(super) fn journal_path(state: &State, connector: &str) -> Result<PathBuf> {
+    let name = format!("{}.jsonl", state.key(connector));
+    Ok(state.folder("restores")?.join(name))
+}
+
 /// The restore that is under way, if one is. One that is over is cleared away.
-fn pending(path: &Path, connector: &str) -> Result<Option<Journal>> {
+pub(super) fn pending(path: &Path, connector: &str) -> Result<Option<Journal>> {
     match Journal::open(path)? {
         Some(journal) if journal.plan().connector != connector => Err(Failure::new(format!(
             "the journal {} is that of {}, not of {connector}",
@@ -136,7 +154,8 @@ fn pending(path: &Path, connector: &str) -> Result<Option<Journal>> {
     }
 }
 
-fn under_way(journal: &Journal) -> Failure {
+/// The error for a restore that was begun and is not over.
+pub(super) fn under_way(journal: &Journal) -> Failure {
     let plan = journal.plan();
     let (begun, last) = (journal.begun_at(), plan.steps.len());
     match journal.next() {

@@ -170,6 +170,20 @@ impl Journal {
         }))
     }
 
+    /// A journal that somebody else may be writing, to be read only.
+    pub(crate) fn look(path: &Path) -> Result<Option<Self>> {
+        let Some((plan, events, whole)) = Self::read(path)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            path: path.to_path_buf(),
+            file: File::open(path).map_err(|error| cannot("read", path, error))?,
+            whole,
+            plan,
+            events,
+        }))
+    }
+
     /// What a journal says that somebody else may be writing: its plan, its lines, and how many bytes are whole.
     fn read(path: &Path) -> Result<Option<(Plan, Vec<Event>, u64)>> {
         let file = match File::open(path) {
@@ -305,6 +319,14 @@ impl Journal {
                 findings,
                 ..
             } if *at == step => Some((*ending, &notes[..], &findings[..])),
+            _ => None,
+        })
+    }
+
+    /// When a step ended the last time, if it did.
+    pub(crate) fn ended_at(&self, step: usize) -> Option<&str> {
+        self.events.iter().rev().find_map(|event| match event {
+            Event::Ended { step: at, time, .. } if *at == step => Some(time.as_str()),
             _ => None,
         })
     }

@@ -36,6 +36,9 @@ pub(crate) struct Plan {
 pub(crate) struct PlannedRoot {
     /// Its name in the profile.
     pub(crate) name: String,
+    /// The snapshot that it comes from, in full, where that is not the plan's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) snapshot: Option<String>,
     /// Its path in the snapshot.
     pub(crate) inside: Vec<u8>,
     /// Where it goes.

@@ -16,7 +16,7 @@ use super::swap::HOLDER;
 use super::{RootAt, Surroundings};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::profile::{PlaceOf, Profile};
+use crate::profile::{PlaceOf, Profile, Root};
 use crate::show::rfc3339;
 use crate::state::system_host;
 
@@ -143,6 +143,71 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
+/// The plan as far as it can be told in advance: nothing has to be there yet, neither places nor a snapshot. Without
+/// a snapshot it has the roots that every snapshot of the connector has.
+pub(crate) fn outline(
+    profile: &Profile,
+    config: &Config,
+    archive: &Archive,
+    listed: Option<&Listed>,
+) -> Result<Plan> {
+    let names = match listed {
+        Some(listed) => roots_of(profile, archive, listed)?,
+        None => {
+            let always = profile.roots.iter().filter(|r| r.required && r.option.is_none());
+            always.map(|root| (root.name.clone(), Vec::new(), None)).collect()
+        }
+    };
+    let mut roots = Vec::new();
+    for (name, inside, last) in names {
+        let Some(own) = profile.roots.iter().find(|root| root.name == name) else {
+            continue;
+        };
+        let place = profile.place_of(own, config).unwrap_or_else(|_| PlaceOf {
+            path: told_place(own, config),
+            include: own.include.clone(),
+            exclude: own.exclude.clone(),
+        });
+        let inside = match (&last, own.file) {
+            (Some(last), true) => [&inside, &b"/"[..], last].concat(),
+            _ => inside,
+        };
+        let mut root = planned("", name, inside, place.path, (place.include, place.exclude))?;
+        // Its name is not known yet; what is told of it only has to read well.
+        root.old = "a folder beside it".into();
+        roots.push(root);
+    }
+    let mut plan = Plan {
+        run: String::new(),
+        connector: profile.name.clone(),
+        archive: archive.location(),
+        snapshot: listed.map(|listed| listed.id.to_string()).unwrap_or_default(),
+        taken: listed
+            .map(|listed| rfc3339(listed.snapshot.time))
+            .unwrap_or_default(),
+        to: None,
+        ignore_case: profile.case_insensitive,
+        roots,
+        steps: Vec::new(),
+    };
+    let at = plan.surroundings(surroundings(profile, config, archive));
+    plan.steps = Plan::steps(profile, &plan.roots, &at);
+    Ok(plan)
+}
+
+/// Where a root will lie, as far as the configuration says.
+fn told_place(root: &Root, config: &Config) -> PathBuf {
+    let Some(place) = &root.place else {
+        return PathBuf::from(&root.path);
+    };
+    let base = match config.roots.get(place) {
+        Some(named) => named.path.clone(),
+        None => PathBuf::from(format!("<{place}>")),
+    };
+    let parts = root.path.split(['/', '\\']).filter(|part| !part.is_empty());
+    parts.fold(base, |path, part| path.join(part))
+}
+
 /// A root with the folders that it needs beside its place.
 fn planned(
     run: &str,
@@ -173,6 +238,7 @@ fn planned(
     };
     Ok(PlannedRoot {
         name,
+        snapshot: None,
         inside,
         target,
         new,

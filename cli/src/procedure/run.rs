@@ -26,6 +26,8 @@ pub(crate) enum Answer {
     Done,
     /// It is passed over.
     Skipped,
+    /// It is not needed here, whatever the profile says: somebody decided that.
+    NotNeeded,
     /// Not now: there is nobody to ask, or they want to stop here.
     Later,
 }
@@ -95,6 +97,7 @@ impl Runner<'_> {
                 let ending = match self.person.ask(step, &planned)? {
                     Answer::Done => StepEnding::ByPerson,
                     Answer::Skipped if planned.is_optional() => StepEnding::Skipped,
+                    Answer::NotNeeded => StepEnding::Skipped,
                     _ => return Ok(Reached::Person),
                 };
                 self.end(step, ending, Acted::default(), 0.0)?;
@@ -204,7 +207,15 @@ impl Runner<'_> {
     }
 
     fn located(&self, root: &PlannedRoot) -> Result<Located> {
-        Ok(self.archive.locate(self.listed, &root.inside)?)
+        let listed = match &root.snapshot {
+            None => self.listed,
+            Some(id) => {
+                let mut all = self.archive.catalog().all().iter();
+                let gone = || Failure::new(format!("the archive has no snapshot {id} any more"));
+                all.find(|listed| listed.id.to_string() == *id).ok_or_else(gone)?
+            }
+        };
+        Ok(self.archive.locate(listed, &root.inside)?)
     }
 
     /// Restores a root beside its place. What an interrupted run left there goes first.
