@@ -280,15 +280,22 @@ fn go_on(
     }
     let (done, needless) = (done(record, args)?, not_needed(record, args)?);
     let archive = cx.open(Access::Mapped)?;
-    let mut desk = Desk::new(&cx.out, args, record, done);
+    let mut desk = Desk::new(&cx.out, args, record);
     for step in needless {
         if !desk.record.state(step).is_over() {
             desk.not_needed(step)?;
         }
     }
+    // Nobody can have done what comes after a step that the tool is still to do.
+    let possible: BTreeSet<usize> = waiting(desk.record).into_iter().collect();
+    let is_early = |step: &usize| !possible.contains(step) && !desk.record.state(*step).is_over();
+    let early = done.iter().copied().find(is_early).map(|early| {
+        let is_before = |step: &usize| !possible.contains(step) && !desk.record.state(*step).is_over();
+        (early, (0..early).find(is_before).unwrap_or_default())
+    });
+    desk.takes_as_done(done.intersection(&possible).copied().collect());
     let is_terminal = desk.is_terminal();
     let reached = steps(cx, profiles, state, &archive, &mut desk);
-    let left = desk.left();
     let document_state = match &reached {
         Ok(Reached::End) => "complete",
         Ok(Reached::Person) => "waiting",
@@ -300,11 +307,11 @@ fn go_on(
         show(cx, args, record, document_state)?;
         cx.out.flush()?;
     }
-    if let (Some(first), Some(next), Ok(_)) = (left.first(), record.next(), &reached) {
+    if let Some((early, before)) = early {
         cx.out.warn(&format!(
-            "step {} is not taken as done: step {} comes first",
-            first + 1,
-            next + 1
+            "step {} is not taken as done: step {} comes before it, and is the tool's; say it again when it is done",
+            early + 1,
+            before + 1
         ));
     }
     match reached? {

@@ -26,13 +26,13 @@ pub(super) struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    /// `done` are the numbers of steps, from 0 on, that the command line says are done.
-    pub(super) fn new(out: &Output, args: &Recover, record: &'a mut Record, done: BTreeSet<usize>) -> Self {
+    /// The desk of one run of the command.
+    pub(super) fn new(out: &Output, args: &Recover, record: &'a mut Record) -> Self {
         let is_plain = !out.json && !args.markdown;
         Self {
             record,
             is_terminal: is_plain && io::stdin().is_terminal() && io::stderr().is_terminal(),
-            done,
+            done: BTreeSet::new(),
             who: who(args),
             section: String::new(),
             numbers: Vec::new(),
@@ -45,10 +45,9 @@ impl<'a> Desk<'a> {
         self.is_terminal
     }
 
-    /// The steps of which the command line says that they are done, and whose turn did not come.
-    pub(super) fn left(&self) -> Vec<usize> {
-        let all = self.done.iter().copied();
-        all.filter(|step| !self.record.state(*step).is_over()).collect()
+    /// Takes these steps, by their numbers from 0 on, as done, as the command line says.
+    pub(super) fn takes_as_done(&mut self, steps: BTreeSet<usize>) {
+        self.done = steps;
     }
 
     /// Goes through a plan whose steps have these numbers in the checklist.

@@ -132,6 +132,16 @@ pub(crate) fn section_title(record: &Record, step: usize) -> String {
     }
 }
 
+/// Why the whole procedure that begins with a step is not needed, where it is not.
+fn reason_of_all(record: &Record, first: usize) -> Option<&str> {
+    let items = &record.list().items;
+    let why = items[first].not_needed.as_deref()?;
+    let is_own = |item: &&Item| item.work == Work::Procedure && item.connector == items[first].connector;
+    let mut own = items[first..].iter().take_while(is_own).peekable();
+    let is_all = own.peek().is_some() && own.all(|item| item.not_needed.as_deref() == Some(why));
+    is_all.then_some(why)
+}
+
 /// A time as people read it.
 fn told(time: &str) -> String {
     match time.parse::<jiff::Timestamp>() {
@@ -216,7 +226,10 @@ fn summary(record: &Record) -> String {
         true => String::new(),
         false => format!(": {}", facts.join(", ")),
     };
-    format!("{over} of {total} steps are over{facts}")
+    match record.begun() {
+        Some(_) => format!("{over} of {total} steps are over{facts}"),
+        None => format!("{total} steps{facts}"),
+    }
 }
 
 fn title(record: &Record) -> String {
@@ -234,15 +247,25 @@ pub(crate) fn text(record: &Record) -> String {
     if let Some(at) = &list.at {
         let _ = write!(text, "; snapshots from {} or before", told(at));
     }
-    text.push_str("\n[x] done by the tool  [p] by a person  [-] not needed here  [!] warning  [ ] open\n");
-    let mut section = String::new();
+    text.push_str(
+        "\n[x] done by the tool  [p] by a person  [-] not needed here  [!] warning or failure  [ ] open\n",
+    );
+    let (mut section, mut common) = (String::new(), None);
     for step in 0..list.items.len() {
         let title = section_title(record, step);
         if title != section {
             let _ = write!(text, "\n{title}\n");
             section = title;
+            common = reason_of_all(record, step);
+            if let Some(why) = common {
+                let _ = writeln!(text, "{}", paragraph("", &format!("not needed here: {why}")));
+            }
         }
-        for lines in [step_lines(record, step), state_lines(record, step)] {
+        let below = match common {
+            Some(_) => String::new(),
+            None => state_lines(record, step),
+        };
+        for lines in [step_lines(record, step), below] {
             if !lines.is_empty() {
                 text.push_str(&lines);
                 text.push('\n');
