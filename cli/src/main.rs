@@ -58,9 +58,11 @@ fn given_archive(global: &args::Global) -> Option<String> {
 fn needs(command: &Command) -> Needs {
     match command {
         Command::Completions(_) | Command::Man(_) => Needs::Nothing,
-        Command::Snapshot(_) | Command::Watch(_) | Command::Connectors(_) | Command::Rehearse(_) | Command::Recover(_) => {
-            Needs::Profiles
-        }
+        Command::Snapshot(_)
+        | Command::Watch(_)
+        | Command::Connectors(_)
+        | Command::Rehearse(_)
+        | Command::Recover(_) => Needs::Profiles,
         Command::Snapshots(args) if args.by_connector => Needs::Profiles,
         Command::Restore(args) if args.procedure.connector.is_some() => Needs::Profiles,
         _ => Needs::Archive,

@@ -4,196 +4,15 @@
 
 mod common;
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use common::{Ended, Exch, Holds, assert_fields, ended, ended_child, has};
-use restante_tests::prng::Rng;
+use common::recovery::*;
+use common::{Exch, Holds, assert_fields, ended_child, has};
 use serde_json::Value;
-
-const EXCHSRVR: &str = "exch1/Exchsrvr";
-const CONNDATA: &str = "exch1/Exchsrvr/Conndata";
-const MAILDATA: &str = "exch1/Exchsrvr/Connect/Msmcon/Maildata";
-
-const ROOTS: &str = "[roots]\nexchsrvr = \"exch1/Exchsrvr\"\nnotes = \"exch1/Notes\"\nccmail = \"exch1/ccmail\"\n\
-     groupwise-api = \"exch1/API\"\nbackups = \"exch1/backups\"\n";
-const HEAD: &str = "archive = \"archive\"\nstate = \"state\"\n[server]\nname = \"EXCH1\"\n";
-const SERVICES: &str = "[services]\nstop = [\"sh\", \"-c\", \"echo stop {service} >> calls\"]\n\
-     start = [\"sh\", \"-c\", \"echo start {service} >> calls\"]\n";
-
-/// A small server with all connectors.
-fn bare_server(config: &str) -> Exch {
-    let exch = Exch::new();
-    for (name, bytes) in [
-        ("GLB/MASTER.GLB", 176),
-        ("GLB/CONTROL.GLB", 8),
-        ("GLB/FLAG.GLB", 2),
-        ("GLB/TID.GLB", 4),
-        ("GLB/ACCESS.GLB", 586),
-        ("GLB/ACCESS2.GLB", 69),
-        ("GLB/ACCESS3.GLB", 512),
-        ("GLB/REQTRANS.GLB", 10),
-        ("GLB/REQCONF.GLB", 10),
-        ("KEY/00000001.KEY", 560),
-        ("MBG/00000001.MBG", 116),
-        ("MAI/MA0/00000001.MAI", 300),
-    ] {
-        exch.write(&format!("{MAILDATA}/{name}"), vec![7; bytes]);
-    }
-    fs::create_dir_all(exch.path(MAILDATA).join("ATT")).expect("make a folder");
-    for (name, text) in [
-        ("Dxanotes/Pcta.tbl", "outboundseq=7\n"),
-        ("Dxamex/Pcta.tbl", "inboundseq=7\n"),
-        ("DxaGwise/Mapgwise.tbl", "rules\n"),
-        ("Gwrouter/togwise/one", "mail\n"),
-        ("Exchconn.ini", "[filter]\n"),
-        ("Tables/notescor.tbl", "table\n"),
-        ("Temp/WORK.SEQ", "old\n"),
-        ("dxa.ck", "old\n"),
-    ] {
-        exch.write(&format!("{CONNDATA}/{name}"), text);
-    }
-    for (name, text) in [
-        ("ccmail/IMPORT.EXE", "MZ"),
-        ("ccmail/EXPORT.EXE", "MZ"),
-        ("Notes/Notes.ini", "[Notes]\n"),
-        ("Notes/user.id", "id"),
-        ("API/API_IN/.keep", ""),
-        ("backups/system.bkf", "TAPE one"),
-        ("backups/stores.bkf", "TAPE two"),
-        (
-            "backups/notes.reg",
-            "REGEDIT4\r\n\r\n[HKEY_LOCAL_MACHINE\\SOFTWARE\\Lotus\\Notes]\r\n\"Path\"=\"c:\"\r\n",
-        ),
-    ] {
-        exch.write(&format!("exch1/{name}"), text);
-    }
-    exch.write("restante.toml", config);
-    exch
-}
-
-/// The same with its snapshots: the newest of groupwise is younger than those of the others.
-fn server() -> Exch {
-    let exch = bare_server(&format!("{HEAD}{ROOTS}{SERVICES}"));
-    ok(
-        &exch,
-        &["snapshot", "--init", "-q", "--time", "2026-11-20T08:00:00Z"],
-    );
-    exch.write(&format!("{CONNDATA}/Tables/notescor.tbl"), "younger table\n");
-    let args = [
-        "snapshot",
-        "--connector",
-        "groupwise",
-        "--time",
-        "2026-11-20T08:05:00Z",
-    ];
-    ok(&exch, &args);
-    exch
-}
-
-/// What a disaster and setup leave: empty directories, and services that made new work files.
-fn lose(exch: &Exch) {
-    for name in [MAILDATA, CONNDATA] {
-        fs::remove_dir_all(exch.path(name)).expect("lose it");
-    }
-    exch.write(&format!("{CONNDATA}/Dxanotes/amap.tbl"), "of setup\n");
-    fs::remove_file(exch.path("exch1/Notes/user.id")).expect("lose it");
-    fs::remove_file(exch.path("exch1/ccmail/EXPORT.EXE")).expect("lose it");
-}
-
-fn command(exch: &Exch, args: &[&str]) -> Command {
-    let mut command = exch.bare(args);
-    command.env("USER", "keeper");
-    command
-}
-
-fn run(exch: &Exch, args: &[&str]) -> Ended {
-    ended(command(exch, args))
-}
-
-#[track_caller]
-fn ok(exch: &Exch, args: &[&str]) -> String {
-    let ended = run(exch, args);
-    assert_eq!(ended.code, 0, "{args:?}: {ended:?}");
-    ended.stdout
-}
-
-#[track_caller]
-fn document(exch: &Exch, args: &[&str], code: i32) -> Value {
-    let ended = run(exch, &[&["--json", "recover"], args].concat());
-    assert_eq!(ended.code, code, "{args:?}: {ended:?}");
-    serde_json::from_str(&ended.stdout).expect("a document")
-}
-
-fn steps(document: &Value) -> &Vec<Value> {
-    document["steps"].as_array().expect("steps")
-}
-
-/// The number of the one step of a connector for which this holds.
-#[track_caller]
-fn number(document: &Value, connector: &str, is: impl Fn(&Value) -> bool) -> u64 {
-    let found = steps(document)
-        .iter()
-        .filter(|step| step["connector"] == connector && is(step));
-    let found: Vec<u64> = found
-        .map(|step| step["number"].as_u64().expect("a number"))
-        .collect();
-    assert_eq!(found.len(), 1, "{connector}: {found:?} in {document}");
-    found[0]
-}
-
-fn cites(step: &Value, statement: &str) -> bool {
-    step["statements"]
-        .as_array()
-        .is_some_and(|all| all.iter().any(|one| one == statement))
-}
-
-/// What the waiting steps are as an option: `3-7`.
-fn waiting(document: &Value) -> Option<String> {
-    let waiting = document["waiting"].as_array().expect("numbers");
-    let (first, last) = (waiting.first()?, waiting.last()?);
-    Some(format!("{first}-{last}"))
-}
-
-/// Goes on until the recovery is complete. Returns how many calls that took.
-fn finish(exch: &Exch) -> usize {
-    for calls in 1..50 {
-        let now = run(exch, &["--json", "recover", "--status"]);
-        let now: Value = serde_json::from_str(&now.stdout).expect("a document");
-        let Some(waiting) = waiting(&now) else {
-            if now["state"] == "complete" {
-                return calls;
-            }
-            run(exch, &["recover"]);
-            continue;
-        };
-        let ended = run(exch, &["recover", "--done", &waiting]);
-        assert!([0, 3].contains(&ended.code), "{ended:?}");
-    }
-    panic!("it comes to no end");
-}
-
-#[track_caller]
-fn check_recovered(exch: &Exch) {
-    let read = |name: &str| fs::read(exch.path(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
-    assert_eq!(read(&format!("{MAILDATA}/KEY/00000001.KEY")), vec![7; 560]);
-    assert!(exch.path(MAILDATA).join("ATT").is_dir());
-    assert_eq!(
-        read(&format!("{CONNDATA}/Tables/notescor.tbl")),
-        b"younger table\n"
-    );
-    for gone in ["Temp/WORK.SEQ", "dxa.ck", "Dxanotes/amap.tbl"] {
-        assert!(!exch.path(CONNDATA).join(gone).exists(), "{gone}");
-    }
-    assert!(exch.path(CONNDATA).join("Temp").is_dir());
-    assert_eq!(read("exch1/Notes/user.id"), b"id");
-    assert_eq!(read("exch1/ccmail/EXPORT.EXE"), b"MZ");
-    assert_eq!(read("exch1/backups/system.bkf"), b"TAPE one");
-    assert_eq!(exch.names("exch1/API/API_IN"), [".keep"]);
-}
 
 /// Replaces what differs between two runs: folders, ids, times.
 fn normal(exch: &Exch, text: &str) -> String {
@@ -253,6 +72,22 @@ fn unbroken(text: &str) -> String {
     lines.join("\n") + "\n"
 }
 
+/// A text cut before each step of a checklist, each empty line, and behind them.
+fn steps_of(text: &str) -> Vec<String> {
+    let mut steps: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let is_below = line.starts_with("          ");
+        match steps.last_mut() {
+            Some(last) if is_below => {
+                last.push_str(line);
+                last.push('\n');
+            }
+            _ => steps.push(format!("{line}\n")),
+        }
+    }
+    steps
+}
+
 /// Compares a transcript with the one that is kept, or keeps it where `RESTANTE_TRANSCRIPTS` says `write`.
 #[track_caller]
 fn compare_transcript(name: &str, text: &str) {
@@ -279,10 +114,16 @@ fn without_a_terminal() {
     let exch = server();
     lose(&exch);
     let mut transcript = String::new();
+    let mut before = HashSet::new();
     let mut say = |args: &[&str]| {
         let ended = run(&exch, args);
         transcript += &format!("$ restante {}\n", args.join(" "));
-        transcript += &normal(&exch, &unbroken(&ended.stdout));
+        // Of a checklist that is printed again, only the steps that are not as they were.
+        for step in steps_of(&normal(&exch, &unbroken(&ended.stdout))) {
+            if before.insert(step.clone()) {
+                transcript += &step;
+            }
+        }
         transcript += &normal(&exch, &ended.stderr);
         transcript += &format!("exit code {}\n\n", ended.code);
         ended.code
@@ -532,208 +373,4 @@ fn what_is_not_configured_is_not_needed() {
     fs::remove_dir_all(exch.path(MAILDATA)).expect("lose it");
     finish(&exch);
     assert!(exch.path(MAILDATA).join("KEY/00000001.KEY").exists());
-}
-
-#[test]
-fn killed_at_any_moment() {
-    let exch = server();
-    lose(&exch);
-    let mut random = Rng::new(5);
-    let (mut kills, mut most) = (0, 3_000);
-    run(&exch, &["recover"]);
-    for _ in 0..400 {
-        let now: Value =
-            serde_json::from_str(&run(&exch, &["--json", "recover", "--status"]).stdout).expect("JSON");
-        if now["state"] == "complete" {
-            break;
-        }
-        let done = waiting(&now);
-        let mut args = vec!["recover"];
-        args.extend(done.iter().flat_map(|done| ["--done", done.as_str()]));
-        let mut child = command(&exch, &args).spawn().expect("start");
-        std::thread::sleep(Duration::from_micros(random.below(most)));
-        most += most / 20;
-        child.kill().expect("kill it");
-        if ended_child(child).code == 128 + 9 {
-            kills += 1;
-        }
-    }
-    assert_eq!(run(&exch, &["recover", "--status"]).code, 0);
-    eprintln!("killed {kills} times");
-    assert!(kills > 3, "only {kills} were killed in time");
-    check_recovered(&exch);
-    // Every service was stopped before it was started, and the last that happened to each is its start.
-    let calls = fs::read_to_string(exch.path("calls")).expect("calls");
-    for service in [
-        "MSExchangeMSMI",
-        "MSExchangeCCMC",
-        "LME-NOTES",
-        "LME-GWISE",
-        "MSExchangeCoCo",
-    ] {
-        let own: Vec<&str> = calls.lines().filter(|line| line.ends_with(service)).collect();
-        assert!(
-            own[0].starts_with("stop") && own[own.len() - 1].starts_with("start"),
-            "{own:?}"
-        );
-    }
-}
-
-#[test]
-fn failures_are_gone_on_from() {
-    let exch = server();
-    lose(&exch);
-    let api = exch.path("exch1/API");
-    fs::rename(&api, exch.path("exch1/away")).expect("unmount it");
-    let mut last = None;
-    for _ in 0..20 {
-        let now: Value =
-            serde_json::from_str(&run(&exch, &["--json", "recover", "--status"]).stdout).expect("JSON");
-        let done = waiting(&now);
-        let mut args = vec!["recover"];
-        args.extend(done.iter().flat_map(|done| ["--done", done.as_str()]));
-        let ended = run(&exch, &args);
-        if ended.code == 1 {
-            last = Some(ended);
-            break;
-        }
-    }
-    let failed = last.expect("the probe fails");
-    assert!(failed.stderr.starts_with("error: groupwise, step "), "{failed:?}");
-    assert!(
-        failed
-            .stderr
-            .contains("\n  mend it and go on: restante recover\n"),
-        "{failed:?}"
-    );
-    assert!(failed.stdout.contains("  [!] "), "{failed:?}");
-    assert_eq!(document(&exch, &["--status"], 3)["state"], "waiting");
-    fs::rename(exch.path("exch1/away"), &api).expect("mount it");
-    finish(&exch);
-    check_recovered(&exch);
-}
-
-#[test]
-fn a_connector_can_be_taken_back_and_recovered_again() {
-    let exch = server();
-    lose(&exch);
-    finish(&exch);
-    check_recovered(&exch);
-    ok(&exch, &["restore", "--connector", "cc-mail", "--revert"]);
-    assert!(!exch.path("exch1/ccmail/EXPORT.EXE").exists(), "as it was before");
-    let again = document(&exch, &["--status"], 3);
-    let put = number(&again, "cc-mail", |step| cites(step, "S30"));
-    assert_eq!(again["steps"][put as usize - 1]["state"], "open");
-    finish(&exch);
-    check_recovered(&exch);
-    for connector in [
-        "system-state",
-        "storage-groups",
-        "ms-mail",
-        "cc-mail",
-        "lotus-notes",
-        "groupwise",
-    ] {
-        ok(&exch, &["restore", "--connector", connector, "--confirm"]);
-    }
-    let complete = run(&exch, &["recover"]);
-    assert_eq!(complete.code, 0, "{complete:?}");
-    assert!(
-        complete
-            .stdout
-            .starts_with("the recovery of EXCH1 is complete\nto begin another"),
-        "{complete:?}"
-    );
-    // Another one, and put away.
-    assert_eq!(run(&exch, &["recover", "--again"]).code, 3);
-    ok(&exch, &["recover", "--abandon"]);
-    assert_eq!(exch.names("state/recoveries/history").len(), 2);
-}
-
-#[test]
-fn steps_are_taken_in_order() {
-    let exch = server();
-    assert_eq!(run(&exch, &["recover", "--not-needed", "2"]).code, 3);
-    let now = document(&exch, &["--status"], 3);
-    let second = &now["steps"][1];
-    assert_eq!(
-        (&second["state"], &second["who"]),
-        (&"not-needed".into(), &"keeper".into())
-    );
-    let start = number(&now, "ms-mail", |step| cites(step, "S33"));
-    let early = run(&exch, &["recover", "--done", &start.to_string(), "--by", "anna"]);
-    assert_eq!(early.code, 3, "{early:?}");
-    assert!(
-        early
-            .stderr
-            .starts_with(&format!("warning: step {start} is not taken as done: step ")),
-        "{early:?}"
-    );
-    assert_eq!(
-        document(&exch, &["--status"], 3)["steps"][start as usize - 1]["state"],
-        "open"
-    );
-    let put = number(&now, "ms-mail", |step| cites(step, "S29")).to_string();
-    for (args, text) in [
-        (["--done", "999"], "error: there is no step 999\n"),
-        (
-            ["--done", &put],
-            "error: step 37 is not for a person: the tool does it\n",
-        ),
-        (
-            ["--not-needed", &put],
-            "error: step 37 cannot be left out: it is part of the restoring itself\n",
-        ),
-        (["--at", "now"], "error: a recovery of EXCH1 is under way since "),
-    ] {
-        let ended = run(&exch, &[&["recover"], &args[..]].concat());
-        let text = text.replace("37", &put);
-        assert_eq!(ended.code, 2, "{args:?}: {ended:?}");
-        assert!(ended.stderr.starts_with(&text), "{args:?}: {ended:?}");
-    }
-    assert!(Path::new(&exch.path(EXCHSRVR)).exists());
-}
-
-#[test]
-fn the_time_that_is_asked_for() {
-    let exch = server();
-    let plan = document(&exch, &["--dry-run", "--at", "2026-11-20T08:01:00Z"], 0);
-    let parts = plan["connectors"].as_array().expect("connectors");
-    for part in parts.iter().filter(|part| !part["snapshot"].is_null()) {
-        assert_eq!(part["taken"], "2026-11-20T08:00:00Z", "{part}");
-    }
-    let text = plan.to_string();
-    assert!(!text.contains("from the newer snapshot"), "both are as old");
-    // Before there was any, everything is a person's.
-    let early = document(&exch, &["--dry-run", "--at", "2026-11-19"], 0);
-    for step in steps(&early).iter().filter(|step| step["state"] == "open") {
-        assert_eq!(step["by"], "person", "{step}");
-    }
-}
-
-#[test]
-fn the_end_of_a_line_that_was_never_written() {
-    let exch = server();
-    run(&exch, &["recover", "--done", "1"]);
-    let file = exch.path("state/recoveries/EXCH1.jsonl");
-    let whole = fs::read(&file).expect("the checklist");
-    fs::write(&file, [&whole[..], b"{\"event\":\"marked\",\"st"].concat()).expect("write");
-    let now = document(&exch, &["--status"], 3);
-    assert_eq!(now["steps"][0]["state"], "by-person");
-    run(&exch, &["recover", "--done", "2"]);
-    assert_eq!(
-        document(&exch, &["--status"], 3)["steps"][1]["state"],
-        "by-person"
-    );
-    // Many answers do not make the file grow without end.
-    let mut many = fs::read(&file).expect("the checklist");
-    let marked = b"{\"event\":\"marked\",\"step\":1,\"state\":\"by-person\",\"time\":\"\",\"who\":\"x\"}\n";
-    many.extend(marked.repeat(2000));
-    fs::write(&file, &many).expect("write");
-    run(&exch, &["recover"]);
-    assert!(fs::metadata(&file).expect("the checklist").len() < whole.len() as u64 * 2);
-    fs::write(&file, "no checklist\n").expect("write");
-    let damaged = run(&exch, &["recover"]);
-    assert_eq!(damaged.code, 1, "{damaged:?}");
-    assert!(damaged.stderr.contains("is damaged in line 1"), "{damaged:?}");
 }

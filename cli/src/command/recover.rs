@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use restante_format::archive::Archive;
 use restante_format::catalog::Listed;
 
-use super::procedure::{journal_path, lock, pending, under_way};
+use super::procedure::{begin as start, journal_path, lock, pending, refuse_own, under_way};
 use super::recover_desk::Desk;
 use crate::args::Recover;
 use crate::context::{Access, Context};
@@ -94,7 +94,7 @@ fn begin(
     let (list, marks) = build(profiles, &cx.config, &archive, &wanted(cx, args)?)?;
     for part in list.parts.iter().filter(|part| part.snapshot.is_some()) {
         let _lock = lock(state, &part.connector)?;
-        if let Some(journal) = pending(&journal_path(state, &part.connector)?)? {
+        if let Some(journal) = pending(&journal_path(state, &part.connector)?, &part.connector)? {
             return Err(under_way(&journal));
         }
     }
@@ -143,6 +143,10 @@ fn abandon(cx: &mut Context, record: Option<Record>) -> Result<()> {
         return Err(Failure::new("no recovery was begun").hint("begin one: restante recover"));
     };
     let server = record.list().server.clone();
+    if cx.out.json {
+        cx.out.json_line(&Document::new(&record, "abandoned"))?;
+        return record.file_away().map(|_| ());
+    }
     let kept = record.file_away()?;
     cx.out.line(&format!(
         "the recovery of {server} is put away; how far it came is written in {}",
@@ -155,13 +159,13 @@ fn abandon(cx: &mut Context, record: Option<Record>) -> Result<()> {
 /// The journal of a connector's restore in this recovery: the one under way, or that of one that is over.
 fn journal_of(state: &State, connector: &str, run: &str) -> Result<Option<Journal>> {
     let path = journal_path(state, connector)?;
-    if let Some(journal) = Journal::read(&path)?.filter(|journal| journal.plan().run == run) {
+    if let Some(journal) = Journal::look(&path)?.filter(|journal| journal.plan().run == run) {
         return Ok(Some(journal));
     }
     let over = path
         .with_file_name("history")
         .join(format!("{connector}-{run}.jsonl"));
-    Journal::read(&over)
+    Journal::look(&over)
 }
 
 /// Brings the checklist up to what the connectors' journals say: whoever was killed may not have come to it, and each
@@ -271,7 +275,8 @@ fn go_on(
     record: &mut Record,
 ) -> Result<()> {
     let folder = cx.archive_folder()?;
-    if folder.display().to_string() != record.list().archive {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    if real(&folder) != real(Path::new(&record.list().archive)) {
         let (server, archive) = (&record.list().server, &record.list().archive);
         return Err(Failure::usage(format!(
             "the recovery of {server} that is under way is from {archive}"
@@ -295,6 +300,9 @@ fn go_on(
     });
     desk.takes_as_done(done.intersection(&possible).copied().collect());
     let is_terminal = desk.is_terminal();
+    if is_terminal {
+        desk.greet();
+    }
     let reached = steps(cx, profiles, state, &archive, &mut desk);
     let document_state = match &reached {
         Ok(Reached::End) => "complete",
@@ -365,7 +373,7 @@ fn unconfirmed(state: &State, record: &Record) -> Result<Vec<String>> {
     let mut open = Vec::new();
     for part in &record.list().parts {
         let path: PathBuf = journal_path(state, &part.connector)?;
-        let journal = Journal::read(&path)?;
+        let journal = Journal::look(&path)?;
         let is_own = |journal: &Journal| part.run.as_ref() == Some(&journal.plan().run);
         if journal.is_some_and(|journal| is_own(&journal) && !journal.is_closed()) {
             open.push(part.connector.clone());
@@ -440,7 +448,7 @@ fn connector_restore(
     };
     let listed = snapshot(archive, part.snapshot.as_deref().unwrap_or_default())?;
     let path = journal_path(state, connector)?;
-    let mut journal = match pending(&path)? {
+    let mut journal = match pending(&path, connector)? {
         Some(journal) if part.run.as_ref() != Some(&journal.plan().run) => return Err(under_way(&journal)),
         Some(journal) if journal.is_reverting() => {
             return Err(
@@ -453,6 +461,7 @@ fn connector_restore(
         Some(journal) => journal,
         None => {
             let plan = part.plan(desk.record.list(), profile, &cx.config, archive, listed)?;
+            refuse_own(&plan, archive, state)?;
             let numbers = numbers(desk.record, &plan)?;
             let steps = numbers.into_iter().zip(&plan.steps);
             desk.record.record(Event::Planned {
@@ -463,7 +472,7 @@ fn connector_restore(
                     .map(|(number, step)| (number, step.text.clone(), step.by_person))
                     .collect(),
             })?;
-            Journal::create(&path, plan)?
+            start(state, &path, plan)?
         }
     };
     let plan = journal.plan().clone();

@@ -8,7 +8,7 @@ use crate::args::Recover;
 use crate::failure::{Failure, Result};
 use crate::procedure::{Answer, Person, PlannedStep, StepEnding, now};
 use crate::profile::paragraph;
-use crate::recovery::{Mark, Record, State, WHO, section_title, state_lines, step_lines};
+use crate::recovery::{Kind, Mark, Record, State, WHO, head, section_title, state_lines, step_lines};
 use crate::show::Output;
 
 /// Whoever sits at the terminal, or nobody.
@@ -96,6 +96,23 @@ impl<'a> Desk<'a> {
     fn tell(&self, line: &str) {
         if self.is_terminal {
             let _ = writeln!(io::stdout(), "{line}");
+        }
+    }
+
+    /// Says how far the recovery is, and which backups it is from.
+    pub(super) fn greet(&self) {
+        self.tell(&head(self.record));
+        let items = self.record.list().items.iter().enumerate();
+        let backups: Vec<usize> = items
+            .filter(|(_, item)| item.kind == Kind::Found)
+            .map(|(step, _)| step)
+            .collect();
+        if let Some(first) = backups.first() {
+            self.tell(&format!("\n{}", section_title(self.record, *first)));
+        }
+        for step in backups {
+            self.tell(&step_lines(self.record, step));
+            self.tell_end(step);
         }
     }
 

@@ -137,7 +137,7 @@ fn candidates<'a>(
             let mut part = Part {
                 connector: name.to_owned(),
                 title: profile.title.clone(),
-                stage: word(stage).to_owned(),
+                stage: stage.word().to_owned(),
                 ..Part::default()
             };
             if let Standing::Restored(choice) = &standing {
@@ -152,11 +152,6 @@ fn candidates<'a>(
         }
     }
     Ok(candidates)
-}
-
-fn word(stage: Stage) -> &'static str {
-    let found = Stage::ALL.into_iter().find(|(_, own)| *own == stage);
-    found.map_or("", |(word, _)| word)
 }
 
 fn outlined(

@@ -15,6 +15,6 @@ mod record;
 pub(crate) use build::{WHO, build};
 pub(crate) use choose::Wanted;
 pub(crate) use list::{Kind, Mark, State, key};
-pub(crate) use page::{Document, markdown, section_title, state_lines, step_lines, text, waiting};
+pub(crate) use page::{Document, head, markdown, section_title, state_lines, step_lines, text, waiting};
 pub(crate) use part::changed;
 pub(crate) use record::{Event, Record};

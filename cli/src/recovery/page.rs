@@ -240,13 +240,20 @@ fn title(record: &Record) -> String {
     }
 }
 
-/// The whole checklist as text.
-pub(crate) fn text(record: &Record) -> String {
+/// How far the recovery is, and what from.
+pub(crate) fn head(record: &Record) -> String {
     let list = record.list();
     let mut text = format!("{}\n{}\narchive {}", title(record), summary(record), list.archive);
     if let Some(at) = &list.at {
         let _ = write!(text, "; snapshots from {} or before", told(at));
     }
+    text
+}
+
+/// The whole checklist as text.
+pub(crate) fn text(record: &Record) -> String {
+    let list = record.list();
+    let mut text = head(record);
     text.push_str(
         "\n[x] done by the tool  [p] by a person  [-] not needed here  [!] warning or failure  [ ] open\n",
     );
