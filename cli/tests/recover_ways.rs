@@ -104,6 +104,16 @@ fn a_connector_can_be_taken_back_and_recovered_again() {
     assert_eq!(again["steps"][put as usize - 1]["state"], "open");
     finish(&exch);
     check_recovered(&exch);
+    ok(&exch, &["restore", "--connector", "lotus-notes", "--revert"]);
+    let told = run(&exch, &["recover", "--status"]);
+    assert_eq!(told.code, 3, "{told:?}");
+    assert!(
+        told.stderr
+            .contains("warning: it stops LME-GWISE, MSExchangeGWRtr too"),
+        "{told:?}"
+    );
+    finish(&exch);
+    check_recovered(&exch);
     for connector in [
         "system-state",
         "storage-groups",
@@ -295,7 +305,7 @@ fn torn_snapshots_are_not_recovered() {
     let exch = bare_server(&format!(
         "{HEAD}[roots]\nexchsrvr = \"exch1/Exchsrvr\"\n{SERVICES}"
     ));
-    let table = exch.write(&format!("{CONNDATA}/Tables/notescor.tbl"), noise(1, 3_000_000));
+    let table = exch.write(&format!("{CONNDATA}/Tables/notescor.tbl"), noise(1, 16_000_000));
     let torn = |args: &[&str]| {
         let done = std::sync::atomic::AtomicBool::new(false);
         let relaxed = std::sync::atomic::Ordering::Relaxed;
@@ -313,10 +323,15 @@ fn torn_snapshots_are_not_recovered() {
             });
             let ended = run(&exch, args);
             done.store(true, relaxed);
-            assert_eq!(ended.code, 3, "{ended:?}");
-        });
+            ended.code == 3
+        })
     };
-    torn(&["snapshot", "--init", "-q", "--connector", "conn-tables"]);
+    // Where nothing changed while the table was read, it is read again.
+    let only_torn = || {
+        let _ = fs::remove_dir_all(exch.path("archive"));
+        torn(&["snapshot", "--init", "-q", "--connector", "conn-tables"])
+    };
+    assert!((0..50).any(|_| only_torn()));
     let refused = run(&exch, &["recover", "--dry-run"]);
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(
@@ -331,7 +346,7 @@ fn torn_snapshots_are_not_recovered() {
     ok(&exch, &["recover", "--abandon"]);
     // The newest whole one, where there is one.
     ok(&exch, &["snapshot", "-q", "--connector", "conn-tables"]);
-    torn(&["snapshot", "-q", "--connector", "conn-tables"]);
+    assert!((0..50).any(|_| torn(&["snapshot", "-q", "--connector", "conn-tables"])));
     let plan = run(&exch, &["recover"]);
     assert!(plan.stdout.contains("newer ones are torn"), "{plan:?}");
 }

@@ -43,7 +43,7 @@ pub(crate) fn run(cx: &mut Context, args: &Recover) -> Result<()> {
     })?;
     let mut record = Record::open(&path)?;
     if let Some(record) = &mut record {
-        look_at_journals(&state, record)?;
+        look_at_journals(cx, &state, record)?;
     }
     if args.abandon {
         return abandon(cx, record);
@@ -128,7 +128,7 @@ fn status(cx: &mut Context, profiles: &Profiles, args: &Recover, state: &State, 
         return show(cx, args, &record, "planned");
     };
     // What was taken back meanwhile is open again; that is written down by whoever goes on.
-    look_at_journals(state, &mut record)?;
+    look_at_journals(cx, state, &mut record)?;
     match record.next() {
         None => show(cx, args, &record, "complete"),
         Some(_) => {
@@ -170,7 +170,7 @@ fn journal_of(state: &State, connector: &str, run: &str) -> Result<Option<Journa
 
 /// Brings the checklist up to what the connectors' journals say: whoever was killed may not have come to it, and each
 /// restore can be gone on with, or taken back, on its own.
-fn look_at_journals(state: &State, record: &mut Record) -> Result<()> {
+fn look_at_journals(cx: &Context, state: &State, record: &mut Record) -> Result<()> {
     for part in record.list().parts.clone() {
         let Some(run) = &part.run else { continue };
         let Some(journal) = journal_of(state, &part.connector, run)? else {
@@ -181,6 +181,7 @@ fn look_at_journals(state: &State, record: &mut Record) -> Result<()> {
                 time: now(),
                 connector: part.connector.clone(),
             })?;
+            tell_reopened(cx, record, &part.connector);
             continue;
         }
         for (step, number) in numbers(record, journal.plan())?.into_iter().enumerate() {
@@ -207,6 +208,23 @@ fn look_at_journals(state: &State, record: &mut Record) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Says what a restore that was taken back means for the rest.
+fn tell_reopened(cx: &Context, record: &Record, connector: &str) {
+    cx.out.notice(&format!(
+        "the restore of {connector} was taken back: its steps are open again"
+    ));
+    for part in &record.list().parts {
+        let shares = part.elsewhere.iter().any(|root| root.with == connector);
+        if shares && part.run.is_some() && !part.stopped.is_empty() {
+            cx.out.warn(&format!(
+                "it stops {} too, and {} started them already: start them again when it is done",
+                part.stopped.join(", "),
+                part.connector
+            ));
+        }
+    }
 }
 
 /// The checklist's numbers of the steps of a connector's plan.

@@ -27,3 +27,4 @@ pub(crate) use overlaps::{refuse_inside, refuse_others, refuse_revert};
 pub(crate) use plan::{Doing, Plan, PlannedStep, command};
 pub(crate) use planner::{Going, make_plan, outline, surroundings, surroundings_of};
 pub(crate) use run::{Answer, Mode, Person, Reached, Reverter, Runner, clear, stops_services};
+pub(crate) use swap::sync_folder;

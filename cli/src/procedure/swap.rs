@@ -354,7 +354,7 @@ fn sync(root: &PlannedRoot, target: &Path, held: &Path) -> Result<()> {
 
 /// Waits until what was done to a directory is on disk.
 #[cfg(unix)]
-pub(super) fn sync_folder(folder: Option<&Path>) -> Result<()> {
+pub(crate) fn sync_folder(folder: Option<&Path>) -> Result<()> {
     let Some(folder) = folder else { return Ok(()) };
     match fs::File::open(folder).and_then(|folder| folder.sync_all()) {
         // Not there any more, or of a kind that cannot be synchronised: there is nothing to wait for.
@@ -371,7 +371,7 @@ pub(super) fn sync_folder(folder: Option<&Path>) -> Result<()> {
 }
 
 #[cfg(not(unix))]
-pub(super) fn sync_folder(_folder: Option<&Path>) -> Result<()> {
+pub(crate) fn sync_folder(_folder: Option<&Path>) -> Result<()> {
     Ok(())
 }
 

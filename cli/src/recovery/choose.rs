@@ -44,7 +44,7 @@ pub(super) fn choose<'a>(
     };
     let of_any: Vec<&Listed> = archive.catalog().all().iter().filter(is_meant).collect();
     let is_own = |listed: &&Listed| server.is_some_and(|server| listed.snapshot.host == server);
-    let own: Vec<&Listed> = of_any.iter().copied().filter(|listed| is_own(&listed)).collect();
+    let own: Vec<&Listed> = of_any.iter().copied().filter(is_own).collect();
     let candidates = if own.is_empty() { of_any } else { own };
     let is_torn = |listed: &Listed| listed.snapshot.counts.torn > 0;
     let Some(newest) = candidates.last().copied() else {

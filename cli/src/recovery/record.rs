@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::list::{Checklist, Mark, State};
 use crate::failure::{Failure, Result};
-use crate::procedure::now;
+use crate::procedure::{now, sync_folder};
 
 /// A larger file is none of ours.
 const MOST_BYTES: u64 = 64 << 20;
@@ -64,6 +64,8 @@ pub(crate) enum Event {
 pub(crate) struct Record {
     path: PathBuf,
     file: Option<File>,
+    /// How many bytes of it are whole lines.
+    whole: u64,
     begun: String,
     list: Checklist,
     marks: Vec<Mark>,
@@ -87,6 +89,7 @@ impl Record {
         Self {
             path: PathBuf::new(),
             file: None,
+            whole: 0,
             begun: String::new(),
             marks: marks
                 .iter()
@@ -120,6 +123,7 @@ impl Record {
         file.set_len(whole)
             .map_err(|error| cannot("write", path, &error))?;
         record.file = Some(file);
+        record.whole = whole;
         Ok(Some(record))
     }
 
@@ -155,6 +159,7 @@ impl Record {
                     record = Some(Self {
                         path: path.to_path_buf(),
                         file: None,
+                        whole: 0,
                         begun: time,
                         marks: vec![Mark::default(); list.items.len()],
                         list: *list,
@@ -224,11 +229,14 @@ impl Record {
     /// Fails where it cannot be written.
     pub(crate) fn record(&mut self, event: Event) -> Result<()> {
         if let Some(file) = &mut self.file {
-            let written = line(&event).and_then(|line| {
-                file.write_all(&line)?;
-                file.sync_data()
-            });
-            written.map_err(|error| cannot("write", &self.path, &error))?;
+            let line = line(&event).map_err(|error| cannot("write", &self.path, &error))?;
+            let written = file.write_all(&line).and_then(|()| file.sync_data());
+            if let Err(error) = written {
+                // Half a line must not become the beginning of the next.
+                let _ = file.set_len(self.whole);
+                return Err(cannot("write", &self.path, &error));
+            }
+            self.whole += line.len() as u64;
         }
         self.apply(event);
         Ok(())
@@ -262,14 +270,18 @@ impl Record {
             mark: mark.clone(),
         }));
         let draft = self.path.with_extension("draft");
+        let mut lines = Vec::new();
+        for event in events {
+            lines.extend(line(&event).map_err(|error| cannot("write", &draft, &error))?);
+        }
         let written = File::create(&draft).and_then(|mut file| {
-            for event in events {
-                file.write_all(&line(&event)?)?;
-            }
+            file.write_all(&lines)?;
             file.sync_all()
         });
         written.map_err(|error| cannot("write", &draft, &error))?;
         fs::rename(&draft, &self.path).map_err(|error| cannot("write", &self.path, &error))?;
+        sync_folder(self.path.parent())?;
+        self.whole = lines.len() as u64;
         self.file = Some(append_to(&self.path)?);
         Ok(())
     }
@@ -290,6 +302,8 @@ impl Record {
         let begun: String = self.begun.chars().filter(|c| *c != ':').collect();
         let target = folder.join(format!("{stem}-{begun}.jsonl"));
         fs::rename(&self.path, &target).map_err(|error| cannot("write", &target, &error))?;
+        sync_folder(Some(&folder))?;
+        sync_folder(self.path.parent())?;
         Ok(target)
     }
 
