@@ -174,7 +174,7 @@ fn in_a_terminal() {
     assert_eq!(ended.code, 0, "{ended:?}");
     // What was typed ahead is echoed before the terminal is told not to.
     let shown = ended.stdout.replace("\r\n", "\n");
-    let start = shown.find("What has to be there").expect("the beginning");
+    let start = shown.find("recovery of EXCH1").expect("the beginning");
     let shown = shown[start..].replace("go on later: ", "go on later: …\n");
     compare_transcript("recover-terminal.txt", &normal(&exch, &unbroken(&shown)));
     check_recovered(&exch);
