@@ -19,6 +19,8 @@ mod probe;
 mod program;
 mod run;
 mod swap;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
 
 pub(crate) use act::{RootAt, Surroundings};
 pub(crate) use files::list;

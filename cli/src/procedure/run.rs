@@ -389,6 +389,7 @@ pub(crate) fn clear(journal: &Journal) -> Result<()> {
         swap::remove_holder(&root.new)?;
         swap::remove_holder(&root.old)?;
         if journal.is_reverting() {
+            swap::remove_tree(&root.aside(&journal.plan().run))?;
             swap::remove_made(root);
         }
     }

@@ -74,19 +74,21 @@ pub(super) fn put_in(root: &PlannedRoot) -> Result<()> {
     put(root, &root.new)
 }
 
-/// Moves what was in a root's place before into it again, with what steps deleted and the snapshot never had.
+/// Moves what was in a root's place before into it again, with what steps deleted or set aside and the snapshot never
+/// had.
 pub(super) fn put_back(plan: &Plan, root: &PlannedRoot) -> Result<()> {
-    let deleted = deleted(root);
-    if is_there(&deleted)? {
+    for taken in [deleted(root), root.aside(&plan.run)] {
+        if !is_there(&taken)? {
+            continue;
+        }
         let moving = Moving::new(plan, root)?;
-        for file in list(&deleted)? {
-            let came_back = !moving.filter.excludes(&file.below) && moving.filter.includes(&file.below);
+        for file in list(&taken)? {
+            let came_back = root.exchange == Exchange::Whole
+                || !moving.excludes(&file.below) && moving.filter.includes(&file.below);
             if file.is_dir || came_back {
                 continue;
             }
-            let target = root
-                .target
-                .join(file.path.strip_prefix(&deleted).unwrap_or(&file.path));
+            let target = (root.target).join(file.path.strip_prefix(&taken).unwrap_or(&file.path));
             make_parent(&target)?;
             // What stands there now was made in its stead, and goes.
             rename_in_tree(&file.path, &target).map_err(|error| cannot("put back", &target, error))?;
@@ -166,6 +168,13 @@ impl<'a> Moving<'a> {
             own: own.map(|own| holder(own)).collect(),
             before: None,
         })
+    }
+
+    /// Whether a path, or a directory above it, is left out.
+    fn excludes(&self, below: &[u8]) -> bool {
+        let ends = below.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        let above = ends.map(|(end, _)| &below[..end]);
+        above.chain([below]).any(|path| self.filter.excludes(path))
     }
 
     /// Whether an entry stays where it is, with all that it holds.
@@ -400,16 +409,24 @@ pub(super) const HOLDER: &str = ".restante-";
 pub(super) fn remove_holder(held: &Path) -> Result<()> {
     let holder = holder(held);
     let name = holder.file_name().unwrap_or_default().to_string_lossy();
-    if !name.starts_with(HOLDER) || !is_there(holder)? {
+    match name.starts_with(HOLDER) {
+        true => remove_tree(holder),
+        false => Ok(()),
+    }
+}
+
+/// Removes a folder that a restore made, with all that is in it.
+pub(super) fn remove_tree(folder: &Path) -> Result<()> {
+    if !is_there(folder)? {
         return Ok(());
     }
-    let removed = crash::point().and_then(|()| fs::remove_dir_all(holder));
+    let removed = crash::point().and_then(|()| fs::remove_dir_all(folder));
     #[cfg(unix)]
     let removed = removed.or_else(|_| {
         crash::point()?;
-        make_removable(holder).and_then(|()| fs::remove_dir_all(holder))
+        make_removable(folder).and_then(|()| fs::remove_dir_all(folder))
     });
-    removed.map_err(|error| cannot("remove", holder, error))
+    removed.map_err(|error| cannot("remove", folder, error))
 }
 
 /// Removes the folders that a restore that was taken back made on the way to a root, as far as nothing is in them.

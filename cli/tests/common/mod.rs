@@ -3,6 +3,7 @@
 #![allow(dead_code, unused_imports, reason = "each test program uses a part of it")]
 
 mod fields;
+pub(crate) mod server;
 
 use std::ffi::OsStr;
 use std::fs;
