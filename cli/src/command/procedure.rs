@@ -211,6 +211,10 @@ fn check_numbers(plan: &Plan, args: &Restore) -> Result<()> {
         if plan.steps[number - 1].phase.is_none() {
             return Err(Failure::usage(format!(
                 "step {number} cannot be passed over: it is part of the restoring itself"
+            ))
+            .hint(format!(
+                "take the restore back instead: {}",
+                command(plan, "--revert")
             )));
         }
     }

@@ -29,3 +29,4 @@ pub(crate) use overlaps::{refuse_inside, refuse_others, refuse_revert};
 pub(crate) use plan::{Plan, PlannedStep, command};
 pub(crate) use planner::{Going, make_plan, surroundings, surroundings_of};
 pub(crate) use run::{Answer, Mode, Person, Reached, Reverter, Runner, clear, stops_services};
+pub(crate) use swap::KEPT;

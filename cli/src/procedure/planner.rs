@@ -164,6 +164,13 @@ fn planned(
     let base = if is_mounted { &target } else { parent };
     let holder = |which: &str| base.join(format!("{HOLDER}{run}-{name}.{which}"));
     let last = inside.rsplit(|byte| *byte == b'/').next().unwrap_or(&inside);
+    if target.to_str().is_none() {
+        return Err(Failure::new(format!(
+            "cannot restore to {}: a journal cannot name a path that is not in UTF-8",
+            target.display()
+        ))
+        .hint("rename it, or restore to another folder with --to"));
+    }
     let new = holder("new").join(to_os(last).map_err(odd_name)?);
     let old = holder("old").join(target.file_name().unwrap_or_default());
     let exchange = if is_whole {

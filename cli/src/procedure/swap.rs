@@ -20,7 +20,7 @@ use crate::failure::{Failure, Result};
 pub(super) fn set_aside(plan: &Plan, root: &PlannedRoot) -> Result<()> {
     let (target, to) = (&root.target, &root.old);
     // That it is there says that this was begun, even where nothing is set aside.
-    make_private(holder(to))?;
+    make_holder(root, to)?;
     if is_there(target)? {
         match root.exchange {
             // It was moved before, and what is there now is something else.
@@ -45,11 +45,11 @@ pub(super) fn take_out(plan: &Plan, root: &PlannedRoot) -> Result<()> {
         match root.exchange {
             Exchange::Whole if is_there(to)? => return Err(in_the_way(target)),
             Exchange::Whole => {
-                make_private(holder(to))?;
+                make_holder(root, to)?;
                 rename(target, to).map_err(|error| cannot("take out", target, error))?;
             }
             Exchange::Entries => {
-                make_private(holder(to))?;
+                make_holder(root, to)?;
                 let before = kept_folders(&root.old);
                 let moving = Moving {
                     before: Some(&before),
@@ -405,14 +405,36 @@ pub(super) fn sync_all(folder: &Path) -> Result<()> {
 /// How the folders that a restore makes beside a root begin.
 pub(super) const HOLDER: &str = ".restante-";
 
-/// Removes the folder that holds something of a restore, with all that is left in it.
-pub(super) fn remove_holder(held: &Path) -> Result<()> {
+/// Patterns of their names.
+pub(crate) const KEPT: [&str; 2] = [".restante-????????-*.new", ".restante-????????-*.old"];
+
+/// Does something that changes the time of the folder in which the holders of a root lie, and gives that back where
+/// the folder is the root itself.
+fn unnoticed(root: &PlannedRoot, held: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let holder = holder(held);
-    let name = holder.file_name().unwrap_or_default().to_string_lossy();
-    match name.starts_with(HOLDER) {
-        true => remove_tree(holder),
-        false => Ok(()),
+    let is_inside = holder.parent() == Some(&root.target);
+    let before = is_inside.then(|| root.target.symlink_metadata());
+    work(holder)?;
+    if let Some(Ok(before)) = before {
+        folders::set_metadata(&before, &root.target);
     }
+    Ok(())
+}
+
+/// Makes the folder that holds something of a restore.
+pub(super) fn make_holder(root: &PlannedRoot, held: &Path) -> Result<()> {
+    unnoticed(root, held, make_private)
+}
+
+/// Removes the folder that holds something of a restore, with all that is left in it.
+pub(super) fn remove_holder(root: &PlannedRoot, held: &Path) -> Result<()> {
+    unnoticed(root, held, |holder| {
+        let name = holder.file_name().unwrap_or_default().to_string_lossy();
+        match name.starts_with(HOLDER) {
+            true => remove_tree(holder),
+            false => Ok(()),
+        }
+    })
 }
 
 /// Removes a folder that a restore made, with all that is in it.
