@@ -189,3 +189,105 @@ fn killed_while_it_is_taken_back() {
         );
     }
 }
+
+/// Puts other commands in the place of those of the services.
+fn with_services(server: &Server, script: &str, more: &str) {
+    let path = server.exch.path("restante.toml");
+    let text = fs::read_to_string(&path).expect("read");
+    let before = text.split("[services]").next().expect("a beginning");
+    let command = format!("[\"sh\", \"-c\", \"{script}\", \"{{service}}\"]");
+    fs::write(
+        &path,
+        format!("{before}[services]\nstop = {command}\nstart = {command}\n{more}"),
+    )
+    .expect("write");
+}
+
+/// A command that is running when the program is asked to end ends too, and the restore can be gone on with.
+#[test]
+fn interrupted_while_a_command_runs() {
+    let server = server();
+    with_services(&server, "echo $$ > began; sleep 60; echo over > over", "");
+    let child = server
+        .exch
+        .bare(&["restore", "--connector", "both"])
+        .spawn()
+        .expect("start");
+    let began = server.exch.path("began");
+    let pid = loop {
+        match fs::read_to_string(&began).map(|text| text.trim().parse::<i32>()) {
+            Ok(Ok(pid)) => break pid,
+            _ => std::thread::sleep(Duration::from_millis(2)),
+        }
+    };
+    let program = Pid::from_raw(child.id().cast_signed()).expect("a process");
+    kill_process(program, Signal::INT).expect("send a signal");
+    let ended = ended_child(child);
+    assert_eq!(ended.code, 130, "{ended:?}");
+    let hints = "go on: restante restore --connector both --resume\n  or take everything back: ";
+    assert!(
+        ended.stderr.starts_with("error: interrupted\n") && ended.stderr.contains(hints),
+        "{ended:?}"
+    );
+    let command = Pid::from_raw(pid).expect("a process");
+    assert!(
+        rustix::process::test_kill_process(command).is_err(),
+        "the command still runs"
+    );
+    with_services(&server, "true", "");
+    server.ok(&["restore", "--connector", "both", "--resume"]);
+    server.ok(&["restore", "--connector", "both", "--revert"]);
+    assert_eq!(server.differences("damaged", &["Exchsrvr", ""]), [""; 0]);
+}
+
+/// What a command that fails or takes too long said is repeated, nothing is touched, and a person may pass it over.
+#[test]
+fn a_service_that_does_not_stop() {
+    let server = server();
+    for (script, more, texts) in [
+        (
+            "echo it is busy >&2; exit 3",
+            "",
+            ["ONE failed: exit status: 3\n", "  it is busy\n"],
+        ),
+        (
+            "echo stopping; sleep 60",
+            "timeout = \"1s\"\n",
+            ["ONE took longer than 1 s and was stopped\n", "  stopping\n"],
+        ),
+        (
+            "exec /nowhere/at/all",
+            "",
+            ["ONE failed: exit status: 127\n", "not found\n"],
+        ),
+    ] {
+        with_services(&server, script, more);
+        let failed = server.run(&["restore", "--connector", "both"]);
+        assert_eq!(failed.code, 1, "{failed:?}");
+        assert!(
+            texts.iter().all(|text| failed.stderr.contains(text)),
+            "{failed:?}"
+        );
+        assert_eq!(server.differences("damaged", &[]), [""; 0]);
+        server.ok(&["restore", "--connector", "both", "--revert"]);
+    }
+    with_services(&server, "exit 1", "");
+    assert_eq!(server.run(&["restore", "--connector", "both"]).code, 1);
+    let last = server.run(&["restore", "--connector", "both", "--skip", "1"]);
+    assert_eq!(last.code, 1, "the services do not start either: {last:?}");
+    let number = last
+        .stderr
+        .split("step ")
+        .nth(1)
+        .and_then(|text| text.split([',', ':']).next());
+    server.ok(&[
+        "restore",
+        "--connector",
+        "both",
+        "--skip",
+        number.expect("a number"),
+    ]);
+    with_services(&server, "true", "");
+    server.ok(&["restore", "--connector", "both", "--revert"]);
+    assert_eq!(server.differences("damaged", &["Exchsrvr", ""]), [""; 0]);
+}

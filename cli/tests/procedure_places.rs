@@ -19,14 +19,15 @@ use serde_json::{Value, json};
 const CONNDATA: &str = "Exchsrvr/Conndata";
 
 /// In a name space of its own the program and the shell that calls it see a file system that is mounted on `exch1/ccmail`
-/// and on `exch1/Lotus/Notes`: neither can be renamed.
+/// and `exch1/Exchsrvr/Conndata`, and another folder on `exch1/Lotus/Notes`: none of them can be renamed.
 #[test]
 fn the_top_of_a_file_system() {
     let server = Server::new();
     let program = env!("CARGO_BIN_EXE_restante");
     let script = format!(
         "set -e; for at in exch1/ccmail exch1/Lotus/Notes exch1/Exchsrvr/Conndata; do cp -a $at copy; \
-         mount -t tmpfs none $at; cp -a copy/. $at/; rm -r copy; done; echo mounted; \
+         if [ $at = exch1/Lotus/Notes ]; then mkdir bound; mount --bind bound $at; else mount -t tmpfs none $at; fi; \
+         cp -a copy/. $at/; rm -r copy; done; echo mounted; \
          {program} snapshot -q --connector cc-mail --connector lotus-notes; cp -a exch1 then; \
          echo broken > exch1/ccmail/IMPORT.EXE; rm -r exch1/Lotus/Notes/Data; echo new > exch1/Exchsrvr/Conndata/new; \
          cp -a exch1 damaged; \
