@@ -187,7 +187,16 @@ fn named<'a>(cx: &Context, archive: &'a Archive, args: &Restore, connector: &str
         (true, Some(snapshot)) => snapshot.clone(),
         _ => OsString::from(text),
     };
-    let (listed, located) = cx.find(archive, &text)?;
+    let is_digits = |text: &str| text.len() >= 4 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let by_id = args
+        .snapshot
+        .as_ref()
+        .filter(|text| text.to_str().is_some_and(is_digits));
+    let (listed, located) = match (cx.find(archive, &text), by_id) {
+        // It may be the id of another connector's: then that is what is said.
+        (Err(failure), Some(id)) => cx.find(archive, id).map_err(|_| failure)?,
+        (found, _) => found?,
+    };
     match located {
         restante_format::archive::Located::Root(_) => Ok(listed),
         restante_format::archive::Located::Entry(..) => Err(Failure::usage(
@@ -221,6 +230,10 @@ fn check_numbers(plan: &Plan, args: &Restore) -> Result<()> {
         if plan.steps[number - 1].phase.is_none() {
             return Err(Failure::usage(format!(
                 "step {number} cannot be passed over: it is part of the restoring itself"
+            ))
+            .hint(format!(
+                "take the restore back instead: {}",
+                command(plan, "--revert")
             )));
         }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use restante_format::names::from_os;
 use restante_format::source::{Filter, Patterns};
 
+use super::crash;
 use super::swap::HOLDER;
 use crate::failure::{Failure, Result};
 
@@ -25,16 +26,15 @@ pub(crate) struct Found {
     pub(crate) bytes: u64,
 }
 
-/// Everything below a directory, each directory before what it holds, in the order of names.
+/// Everything below a directory, each directory before what it holds, in the order of paths.
 pub(crate) fn list(folder: &Path) -> Result<Vec<Found>> {
     let mut all = Vec::new();
     let mut open = vec![(folder.to_path_buf(), Vec::new())];
     while let Some((path, below)) = open.pop() {
         let cannot = |error| cannot_read(&path, error);
-        let mut entries = fs::read_dir(&path)
+        let entries = fs::read_dir(&path)
             .and_then(Iterator::collect::<io::Result<Vec<_>>>)
             .map_err(cannot)?;
-        entries.sort_by_key(fs::DirEntry::file_name);
         for entry in entries {
             // What a restore keeps in a root that cannot be renamed is no part of it.
             if entry.file_name().to_string_lossy().starts_with(HOLDER) {
@@ -61,6 +61,7 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<Found>> {
             all.push(found);
         }
     }
+    all.sort_by(|a, b| a.below.cmp(&b.below));
     Ok(all)
 }
 
@@ -160,9 +161,13 @@ pub(super) fn delete(
                 if let Some(parent) = kept.parent() {
                     fs::create_dir_all(parent).map_err(|error| cannot("make folder", parent, error))?;
                 }
-                fs::rename(&file.path, &kept).map_err(|error| cannot("delete", &file.path, error))?;
+                crash::point()
+                    .and_then(|()| fs::rename(&file.path, &kept))
+                    .map_err(|error| cannot("delete", &file.path, error))?;
             }
-            _ => fs::remove_file(&file.path).map_err(|error| cannot("delete", &file.path, error))?,
+            _ => crash::point()
+                .and_then(|()| fs::remove_file(&file.path))
+                .map_err(|error| cannot("delete", &file.path, error))?,
         }
         gone.push(file.below);
     }
@@ -185,7 +190,9 @@ pub(super) fn set_aside(
             if let Some(parent) = target.parent() {
                 fs::create_dir_all(parent).map_err(|error| cannot("make folder", parent, error))?;
             }
-            fs::rename(&file.path, &target).map_err(|error| cannot("set aside", &file.path, error))?;
+            crash::point()
+                .and_then(|()| fs::rename(&file.path, &target))
+                .map_err(|error| cannot("set aside", &file.path, error))?;
             gone.push(file.below);
         }
     }

@@ -139,7 +139,10 @@ impl Journal {
             file.write_all(&line)?;
             file.sync_all()
         });
-        written.map_err(|error| cannot("write", &draft, error))?;
+        if let Err(error) = written {
+            let _ = fs::remove_file(&draft);
+            return Err(cannot("write", &draft, error));
+        }
         let renamed = crash::point().and_then(|()| fs::rename(&draft, path));
         renamed.map_err(|error| cannot("write", path, error))?;
         sync_folder(path.parent())?;

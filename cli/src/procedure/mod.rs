@@ -19,6 +19,8 @@ mod probe;
 mod program;
 mod run;
 mod swap;
+#[cfg(all(test, target_os = "linux"))]
+mod tests;
 
 pub(crate) use act::{RootAt, Surroundings};
 pub(crate) use files::list;
@@ -27,4 +29,4 @@ pub(crate) use overlaps::{refuse_inside, refuse_others, refuse_revert};
 pub(crate) use plan::{Doing, Plan, PlannedStep, command};
 pub(crate) use planner::{Going, make_plan, outline, surroundings, surroundings_of};
 pub(crate) use run::{Answer, Mode, Person, Reached, Reverter, Runner, clear, stops_services};
-pub(crate) use swap::sync_folder;
+pub(crate) use swap::{KEPT, sync_folder};

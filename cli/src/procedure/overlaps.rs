@@ -161,7 +161,7 @@ pub(crate) fn refuse_revert(journal: &Journal, folder: &Path) -> Result<()> {
         return Ok(());
     };
     for other in others(folder, journal.path())? {
-        if !other.exchange.is_some_and(|time| time > since) {
+        if other.exchange.is_none_or(|time| time <= since) {
             continue;
         }
         let mut pairs = (other.plan.roots.iter())

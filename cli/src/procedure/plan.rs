@@ -178,7 +178,7 @@ impl Plan {
         let roots = self.roots.iter().map(|root| {
             let at = super::RootAt {
                 path: root.target.clone(),
-                aside: beside(&root.target, &format!("set-aside-{}", self.run)),
+                aside: root.aside(&self.run),
                 // Of a root that was exchanged whole everything came from the snapshot.
                 deleted: (root.exchange == Exchange::Entries).then(|| swap::deleted(root)),
             };
@@ -195,11 +195,14 @@ impl Plan {
     }
 }
 
-/// A path beside another one: its name with something behind it.
-fn beside(path: &Path, behind: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{behind}"));
-    path.with_file_name(name)
+impl PlannedRoot {
+    /// Where a step moves what it sets aside for a person: beside the root, on the same file system.
+    pub(crate) fn aside(&self, run: &str) -> PathBuf {
+        let folder = self.old.parent().and_then(Path::parent).unwrap_or(&self.target);
+        let mut name = self.target.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".set-aside-{run}"));
+        folder.join(name)
+    }
 }
 
 fn of_profile(phase: Phase, step: &Step, at: &Surroundings) -> PlannedStep {

@@ -229,6 +229,13 @@ fn planned(
     let base = if is_mounted { &target } else { parent };
     let holder = |which: &str| base.join(format!("{HOLDER}{run}-{name}.{which}"));
     let last = inside.rsplit(|byte| *byte == b'/').next().unwrap_or(&inside);
+    if target.to_str().is_none() {
+        return Err(Failure::new(format!(
+            "cannot restore to {}: a journal cannot name a path that is not in UTF-8",
+            target.display()
+        ))
+        .hint("rename it, or restore to another folder with --to"));
+    }
     let new = holder("new").join(to_os(last).map_err(odd_name)?);
     let old = holder("old").join(target.file_name().unwrap_or_default());
     let exchange = if is_whole {
@@ -266,9 +273,22 @@ fn is_mount_point(path: &Path, parent: &Path) -> bool {
     match (path.metadata(), parent.metadata()) {
         // Nothing is above the topmost directory.
         (Ok(_), Ok(_)) if path == parent => true,
-        (Ok(path), Ok(parent)) => path.dev() != parent.dev(),
+        (Ok(on), Ok(above)) => on.dev() != above.dev() || mount_of(path) != mount_of(parent),
         _ => false,
     }
+}
+
+/// Tells mounts of one file system apart, where the system does: a part of it can be mounted elsewhere in it.
+#[cfg(target_os = "linux")]
+fn mount_of(path: &Path) -> Option<u64> {
+    use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+    let found = statx(CWD, path, AtFlags::empty(), StatxFlags::MNT_ID).ok()?;
+    (found.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(found.stx_mnt_id)
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn mount_of(_path: &Path) -> Option<u64> {
+    None
 }
 
 #[cfg(not(unix))]

@@ -8,7 +8,6 @@ use restante_format::catalog::Listed;
 use restante_format::progress::Progress;
 
 use super::act::Acted;
-use super::folders::make_private;
 use super::journal::{Event, Journal, StepEnding, now};
 use super::plan::{Doing, Plan, PlannedRoot, PlannedStep, command};
 use super::{Surroundings, swap};
@@ -200,7 +199,7 @@ impl Runner<'_> {
             Doing::PutIn { root } => {
                 let root = &plan.roots[*root];
                 swap::put_in(root)?;
-                swap::remove_holder(&root.new)?;
+                swap::remove_holder(root, &root.new)?;
                 Ok(Acted::default())
             }
         }
@@ -220,9 +219,9 @@ impl Runner<'_> {
 
     /// Restores a root beside its place. What an interrupted run left there goes first.
     fn stage(&self, root: &PlannedRoot) -> Result<Acted> {
-        swap::remove_holder(&root.new)?;
+        swap::remove_holder(root, &root.new)?;
         let folder = swap::holder(&root.new).to_path_buf();
-        make_private(&folder)?;
+        swap::make_holder(root, &root.new)?;
         let restore = Restore {
             target: folder.clone(),
             overwrite: None::<Overwrite>,
@@ -397,9 +396,10 @@ impl Reverter<'_> {
 /// Removes the folders of a restore that is over.
 pub(crate) fn clear(journal: &Journal) -> Result<()> {
     for root in &journal.plan().roots {
-        swap::remove_holder(&root.new)?;
-        swap::remove_holder(&root.old)?;
+        swap::remove_holder(root, &root.new)?;
+        swap::remove_holder(root, &root.old)?;
         if journal.is_reverting() {
+            swap::remove_tree(&root.aside(&journal.plan().run))?;
             swap::remove_made(root);
         }
     }

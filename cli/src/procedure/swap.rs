@@ -20,7 +20,7 @@ use crate::failure::{Failure, Result};
 pub(super) fn set_aside(plan: &Plan, root: &PlannedRoot) -> Result<()> {
     let (target, to) = (&root.target, &root.old);
     // That it is there says that this was begun, even where nothing is set aside.
-    make_private(holder(to))?;
+    make_holder(root, to)?;
     if is_there(target)? {
         match root.exchange {
             // It was moved before, and what is there now is something else.
@@ -45,11 +45,11 @@ pub(super) fn take_out(plan: &Plan, root: &PlannedRoot) -> Result<()> {
         match root.exchange {
             Exchange::Whole if is_there(to)? => return Err(in_the_way(target)),
             Exchange::Whole => {
-                make_private(holder(to))?;
+                make_holder(root, to)?;
                 rename(target, to).map_err(|error| cannot("take out", target, error))?;
             }
             Exchange::Entries => {
-                make_private(holder(to))?;
+                make_holder(root, to)?;
                 let before = kept_folders(&root.old);
                 let moving = Moving {
                     before: Some(&before),
@@ -74,19 +74,21 @@ pub(super) fn put_in(root: &PlannedRoot) -> Result<()> {
     put(root, &root.new)
 }
 
-/// Moves what was in a root's place before into it again, with what steps deleted and the snapshot never had.
+/// Moves what was in a root's place before into it again, with what steps deleted or set aside and the snapshot never
+/// had.
 pub(super) fn put_back(plan: &Plan, root: &PlannedRoot) -> Result<()> {
-    let deleted = deleted(root);
-    if is_there(&deleted)? {
+    for taken in [deleted(root), root.aside(&plan.run)] {
+        if !is_there(&taken)? {
+            continue;
+        }
         let moving = Moving::new(plan, root)?;
-        for file in list(&deleted)? {
-            let came_back = !moving.filter.excludes(&file.below) && moving.filter.includes(&file.below);
+        for file in list(&taken)? {
+            let came_back = root.exchange == Exchange::Whole
+                || !moving.excludes(&file.below) && moving.filter.includes(&file.below);
             if file.is_dir || came_back {
                 continue;
             }
-            let target = root
-                .target
-                .join(file.path.strip_prefix(&deleted).unwrap_or(&file.path));
+            let target = (root.target).join(file.path.strip_prefix(&taken).unwrap_or(&file.path));
             make_parent(&target)?;
             // What stands there now was made in its stead, and goes.
             rename_in_tree(&file.path, &target).map_err(|error| cannot("put back", &target, error))?;
@@ -166,6 +168,13 @@ impl<'a> Moving<'a> {
             own: own.map(|own| holder(own)).collect(),
             before: None,
         })
+    }
+
+    /// Whether a path, or a directory above it, is left out.
+    fn excludes(&self, below: &[u8]) -> bool {
+        let ends = below.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        let above = ends.map(|(end, _)| &below[..end]);
+        above.chain([below]).any(|path| self.filter.excludes(path))
     }
 
     /// Whether an entry stays where it is, with all that it holds.
@@ -396,20 +405,50 @@ pub(super) fn sync_all(folder: &Path) -> Result<()> {
 /// How the folders that a restore makes beside a root begin.
 pub(super) const HOLDER: &str = ".restante-";
 
-/// Removes the folder that holds something of a restore, with all that is left in it.
-pub(super) fn remove_holder(held: &Path) -> Result<()> {
+/// Patterns of their names.
+pub(crate) const KEPT: [&str; 2] = [".restante-????????-*.new", ".restante-????????-*.old"];
+
+/// Does something that changes the time of the folder in which the holders of a root lie, and gives that back where
+/// the folder is the root itself.
+fn unnoticed(root: &PlannedRoot, held: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let holder = holder(held);
-    let name = holder.file_name().unwrap_or_default().to_string_lossy();
-    if !name.starts_with(HOLDER) || !is_there(holder)? {
+    let is_inside = holder.parent() == Some(&root.target);
+    let before = is_inside.then(|| root.target.symlink_metadata());
+    work(holder)?;
+    if let Some(Ok(before)) = before {
+        folders::set_metadata(&before, &root.target);
+    }
+    Ok(())
+}
+
+/// Makes the folder that holds something of a restore.
+pub(super) fn make_holder(root: &PlannedRoot, held: &Path) -> Result<()> {
+    unnoticed(root, held, make_private)
+}
+
+/// Removes the folder that holds something of a restore, with all that is left in it.
+pub(super) fn remove_holder(root: &PlannedRoot, held: &Path) -> Result<()> {
+    unnoticed(root, held, |holder| {
+        let name = holder.file_name().unwrap_or_default().to_string_lossy();
+        match name.starts_with(HOLDER) {
+            true => remove_tree(holder),
+            false => Ok(()),
+        }
+    })
+}
+
+/// Removes a folder that a restore made, with all that is in it.
+pub(super) fn remove_tree(folder: &Path) -> Result<()> {
+    if !is_there(folder)? {
         return Ok(());
     }
-    let removed = crash::point().and_then(|()| fs::remove_dir_all(holder));
+    let removed = crash::point().and_then(|()| fs::remove_dir_all(folder));
     #[cfg(unix)]
     let removed = removed.or_else(|_| {
         crash::point()?;
-        make_removable(holder).and_then(|()| fs::remove_dir_all(holder))
+        make_removable(folder).and_then(|()| fs::remove_dir_all(folder))
     });
-    removed.map_err(|error| cannot("remove", holder, error))
+    removed.map_err(|error| cannot("remove", folder, error))
 }
 
 /// Removes the folders that a restore that was taken back made on the way to a root, as far as nothing is in them.

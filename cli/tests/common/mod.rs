@@ -4,6 +4,7 @@
 
 mod fields;
 pub(crate) mod recovery;
+pub(crate) mod server;
 
 use std::ffi::OsStr;
 use std::fs;

@@ -12,6 +12,7 @@ use super::excludes::{Excludes, excludes};
 use crate::args::Snapshot;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, Result};
+use crate::procedure::KEPT;
 use crate::profile::{Profile, ResolvedConnector, ResolvedRoot};
 use crate::show::plural;
 use crate::suggest::nearest;
@@ -126,7 +127,9 @@ pub(crate) fn of_connector(
             globs: globs.clone(),
             ignore_case: *case_insensitive,
         };
-        let all_excludes = [vec![patterns(exclude)], user_excludes.of_root(path)?].concat();
+        // What a restore that is not confirmed yet keeps there is no part of it.
+        let kept = patterns(&KEPT.map(str::to_owned).to_vec());
+        let all_excludes = [vec![patterns(exclude), kept], user_excludes.of_root(path)?].concat();
         // A root that is one file was asked for by its name.
         let include = if *is_file {
             Patterns::default()
