@@ -248,17 +248,17 @@ fn a_service_that_does_not_stop() {
         (
             "echo it is busy >&2; exit 3",
             "",
-            ["ONE failed: exit status: 3\n", "  it is busy\n"],
+            [" failed: exit status: 3\n", "  it is busy\n"],
         ),
         (
             "echo stopping; sleep 60",
             "timeout = \"1s\"\n",
-            ["ONE took longer than 1 s and was stopped\n", "  stopping\n"],
+            [" took longer than 1 s and was stopped\n", "  stopping\n"],
         ),
         (
             "exec /nowhere/at/all",
             "",
-            ["ONE failed: exit status: 127\n", "not found\n"],
+            [" failed: exit status: 127\n", "not found\n"],
         ),
     ] {
         with_services(&server, script, more);

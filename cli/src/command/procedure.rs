@@ -17,6 +17,7 @@ use crate::failure::{Failure, Outcome, Result};
 use crate::procedure::{
     Going, Journal, Mode, Plan, Reached, Reverter, Runner, StepEnding, clear, command, make_plan,
     refuse_inside, refuse_others, refuse_revert, stops_services, surroundings, surroundings_of,
+    with_neighbours,
 };
 use crate::profile::{Note, Profile, Profiles, paragraph};
 use crate::show::{plural, quoted, with_progress};
@@ -25,7 +26,12 @@ use crate::state::State;
 /// Plans, does, goes on with, takes back or confirms a restore.
 pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<()> {
     let profiles = Profiles::load(&cx.config)?;
-    let profile = profiles.get(connector)?;
+    let profile = match args.to {
+        // Nobody works on a copy somewhere else.
+        Some(_) => profiles.get(connector)?.clone(),
+        None => with_neighbours(profiles.get(connector)?, &profiles, &cx.config),
+    };
+    let profile = &profile;
     let state = State::of(&cx.config)?;
     // Nothing is written, the folder for journals included.
     if args.dry_run {

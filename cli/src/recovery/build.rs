@@ -6,10 +6,10 @@ use restante_format::archive::Archive;
 
 use super::choose::{Choice, Wanted, choose};
 use super::list::{Checklist, Item, Kind, Mark, State, Work};
-use super::part::{Borrowed, Elsewhere, Part, stops};
+use super::part::{Borrowed, Elsewhere, Part};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::procedure::{Doing, Plan, now, outline};
+use crate::procedure::{Doing, Plan, now, outline, stops};
 use crate::profile::{Action, Note, Phase, Profile, Profiles, Stage, Statement};
 use crate::show::{local_time, quoted, rfc3339};
 use crate::state::system_host;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::list::{Checklist, Work, key};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::procedure::{Doing, Going, Plan, make_plan};
-use crate::profile::{Action, At, Note, OnFailure, Phase, Profile, Step};
+use crate::procedure::{Doing, Going, Plan, make_plan, with_services};
+use crate::profile::{Action, At, Phase, Profile};
 use crate::show::quoted;
 
 /// A connector in a recovery.
@@ -69,30 +69,6 @@ pub(crate) struct Borrowed {
     pub(crate) inside: Vec<u8>,
 }
 
-/// The services that a profile stops before a restore.
-pub(super) fn stops(profile: &Profile) -> Vec<String> {
-    let steps = profile.steps.of(Phase::BeforeRestore).iter();
-    let services = steps.filter_map(|step| match &step.action {
-        Action::StopServices { services } => Some(services.clone()),
-        _ => None,
-    });
-    services.flatten().collect()
-}
-
-fn services(action: Action, text: &str) -> Step {
-    Step {
-        action,
-        note: Note {
-            text: text.to_owned(),
-            ..Note::default()
-        },
-        complaint: None,
-        on_failure: OnFailure::Stop,
-        optional: false,
-        when: None,
-    }
-}
-
 impl Part {
     /// The connector that puts a root back, where it is not this one.
     pub(super) fn with(&self, root: &str) -> Option<&str> {
@@ -116,22 +92,7 @@ impl Part {
                 services.retain(|service| !self.stopped.contains(service));
             }
         }
-        if !self.also_stop.is_empty() {
-            let is_stop = |step: &Step| matches!(step.action, Action::StopServices { .. });
-            let at = before.iter().position(is_stop).unwrap_or(0);
-            let stop = Action::StopServices {
-                services: self.also_stop.clone(),
-            };
-            before.insert(at, services(stop, "they work in the same directory"));
-        }
-        if !self.also_start.is_empty() {
-            let start = Action::StartServices {
-                services: self.also_start.iter().rev().cloned().collect(),
-            };
-            let start = services(start, "they work in the same directory");
-            profile.steps.of_mut(Phase::Finish).insert(0, start);
-        }
-        profile
+        with_services(&profile, &self.also_stop, &self.also_start)
     }
 
     /// Makes the roots that come from other snapshots do so.
