@@ -190,6 +190,37 @@ fn killed_while_it_is_taken_back() {
     }
 }
 
+/// While a root is neither as it was nor as it will be, nobody takes a snapshot of it: it would lack what is on its way.
+#[test]
+fn no_snapshot_in_the_middle() {
+    let server = server();
+    server.ok(&["restore", "--connector", "both"]);
+    // As if it had been killed when the first root was set aside.
+    let all = fs::read_to_string(journal(&server)).expect("read");
+    let kept: Vec<&str> = all.lines().take(1 + 2 * 5 + 2).collect();
+    assert!(all.lines().count() > kept.len() + 4);
+    fs::write(journal(&server), kept.join("\n") + "\n").expect("write");
+    for connector in ["both", "cc-mail", "conn-tables"] {
+        let taken = server.run(&["snapshot", "--connector", connector]);
+        assert_eq!(taken.code, 1, "{taken:?}");
+        assert!(
+            taken
+                .stderr
+                .contains("the restore of both is exchanging what lies in "),
+            "{taken:?}"
+        );
+        assert!(
+            taken.stderr.contains("restore --connector both --resume\n"),
+            "{taken:?}"
+        );
+    }
+    server.ok(&["snapshot", "-q", "--connector", "ms-mail"]);
+    let other = server.run(&["restore", "--connector", "both"]);
+    assert_eq!(other.code, 1, "{other:?}");
+    server.ok(&["restore", "--connector", "both", "--resume"]);
+    server.ok(&["snapshot", "-q", "--connector", "both"]);
+}
+
 /// Puts other commands in the place of those of the services.
 fn with_services(server: &Server, script: &str, more: &str) {
     let path = server.exch.path("restante.toml");

@@ -16,7 +16,7 @@ use crate::context::{Access, Context};
 use crate::failure::{Failure, Outcome, Result};
 use crate::procedure::{
     Going, Journal, Mode, Plan, Reached, Reverter, Runner, StepEnding, clear, command, make_plan,
-    refuse_inside, refuse_others, refuse_revert, stops_services, surroundings, surroundings_of,
+    refuse_inside, refuse_others, refuse_revert, stops_services, surroundings, surroundings_of, unknown,
 };
 use crate::profile::{Note, Profile, Profiles, paragraph};
 use crate::show::{plural, quoted, with_progress};
@@ -68,7 +68,14 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
             if !own.done.is_empty() || !own.skip.is_empty() {
                 check_numbers(&plan, args)?;
             }
+            let left = unknown(&plan, &folder)?;
             let journal = begin(&state, &path, plan)?;
+            for left in left {
+                let left = left.display();
+                cx.out.warn(&format!(
+                    "{left} keeps something of a restore that is not known here: remove it when nobody misses anything"
+                ));
+            }
             forward(cx, profile, &archive, listed, journal, args)
         }
     }
