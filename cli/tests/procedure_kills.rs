@@ -190,8 +190,43 @@ fn killed_while_it_is_taken_back() {
     }
 }
 
+/// While a root is neither as it was nor as it will be, nobody takes a snapshot of it: it would lack what is on its way.
+#[test]
+fn no_snapshot_in_the_middle() {
+    let server = server();
+    server.ok(&["restore", "--connector", "both"]);
+    // As if it had been killed when the first root was set aside: services twice, two roots restored and read.
+    let all = fs::read_to_string(journal(&server)).expect("read");
+    let kept: Vec<&str> = all.lines().take(1 + 2 * 6 + 2).collect();
+    assert!(all.lines().count() > kept.len() + 4);
+    fs::write(journal(&server), kept.join("\n") + "\n").expect("write");
+    for connector in ["both", "cc-mail", "conn-tables"] {
+        let taken = server.run(&["snapshot", "--connector", connector]);
+        assert_eq!(taken.code, 1, "{taken:?}");
+        assert!(
+            taken
+                .stderr
+                .contains("the restore of both is exchanging what lies in "),
+            "{taken:?}"
+        );
+        assert!(
+            taken.stderr.contains("restore --connector both --resume\n"),
+            "{taken:?}"
+        );
+    }
+    server.ok(&["snapshot", "-q", "--connector", "ms-mail"]);
+    let other = server.run(&["restore", "--connector", "both"]);
+    assert_eq!(other.code, 1, "{other:?}");
+    server.ok(&["restore", "--connector", "both", "--resume"]);
+    server.ok(&["snapshot", "-q", "--connector", "both"]);
+}
+
 /// Puts other commands in the place of those of the services.
+/// No other connector's services come into it.
 fn with_services(server: &Server, script: &str, more: &str) {
+    let others =
+        ["cc-mail", "lotus-notes", "groupwise"].map(|name| format!("[connector.{name}]\nenabled = false\n"));
+    let more = format!("{more}{}", others.concat());
     let path = server.exch.path("restante.toml");
     let text = fs::read_to_string(&path).expect("read");
     let before = text.split("[services]").next().expect("a beginning");
@@ -248,17 +283,17 @@ fn a_service_that_does_not_stop() {
         (
             "echo it is busy >&2; exit 3",
             "",
-            [" failed: exit status: 3\n", "  it is busy\n"],
+            ["ONE failed: exit status: 3\n", "  it is busy\n"],
         ),
         (
             "echo stopping; sleep 60",
             "timeout = \"1s\"\n",
-            [" took longer than 1 s and was stopped\n", "  stopping\n"],
+            ["ONE took longer than 1 s and was stopped\n", "  stopping\n"],
         ),
         (
             "exec /nowhere/at/all",
             "",
-            [" failed: exit status: 127\n", "not found\n"],
+            ["ONE failed: exit status: 127\n", "not found\n"],
         ),
     ] {
         with_services(&server, script, more);

@@ -227,6 +227,17 @@ fn a_folder_of_journals_that_is_gone_or_shut() {
     fs::rename(server.exch.path("state"), server.exch.path("lost")).expect("rename");
     let text = "no restore of conn-tables is under way\n";
     assert_refused(&server, &["--connector", "conn-tables", "--revert"], 1, text);
+    // Another restore says what nobody knows any more.
+    server.ok(&["snapshot", "-q", "--connector", "conn-tables"]);
+    let other = server.run(&["restore", "--connector", "conn-tables", "--done", "1"]);
+    assert_eq!(other.code, 3, "{other:?}");
+    assert!(
+        other
+            .stderr
+            .contains("-tables.old keeps something of a restore that is not known here: "),
+        "{other:?}"
+    );
+    server.ok(&["restore", "--connector", "conn-tables", "--revert"]);
     // What it kept is still there, and the journal tells where once it is back.
     fs::remove_dir_all(server.exch.path("state")).expect("remove");
     fs::rename(server.exch.path("lost"), server.exch.path("state")).expect("rename");

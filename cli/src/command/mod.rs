@@ -7,6 +7,7 @@ mod check;
 pub(crate) mod completions;
 pub(crate) mod connectors;
 pub(crate) mod diff;
+mod document;
 pub(crate) mod init;
 pub(crate) mod ls;
 pub(crate) mod man;

@@ -7,19 +7,20 @@ use std::path::{Path, PathBuf};
 use restante_format::archive::Archive;
 use restante_format::catalog::Listed;
 use restante_format::model::display_bytes;
-use serde::Serialize;
 
 use super::attendant::Attendant;
+pub(super) use super::document::Document;
+use super::document::replaced;
 use super::restore::refuse_torn;
 use crate::args::Restore;
 use crate::context::{Access, Context};
 use crate::failure::{Failure, Outcome, Result};
 use crate::procedure::{
     Going, Journal, Mode, Plan, Reached, Reverter, Runner, StepEnding, clear, command, make_plan,
-    refuse_inside, refuse_others, refuse_revert, stops_services, surroundings, surroundings_of,
+    refuse_inside, refuse_others, refuse_revert, stops_services, surroundings, surroundings_of, unknown,
     with_neighbours,
 };
-use crate::profile::{Note, Profile, Profiles, paragraph};
+use crate::profile::{Profile, Profiles, paragraph};
 use crate::show::{plural, quoted, with_progress};
 use crate::state::State;
 
@@ -74,7 +75,14 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
             if !own.done.is_empty() || !own.skip.is_empty() {
                 check_numbers(&plan, args)?;
             }
+            let left = unknown(&plan, &folder)?;
             let journal = begin(&state, &path, plan)?;
+            for left in left {
+                let left = left.display();
+                cx.out.warn(&format!(
+                    "{left} keeps something of a restore that is not known here: remove it when nobody misses anything"
+                ));
+            }
             forward(cx, profile, &archive, listed, journal, args)
         }
     }
@@ -433,12 +441,6 @@ fn finished(cx: &mut Context, journal: &Journal) -> Result<()> {
     ))
 }
 
-/// Where what was replaced is kept.
-fn replaced(plan: &Plan) -> Vec<PathBuf> {
-    let olds = plan.roots.iter().map(|root| root.old.clone());
-    olds.filter(|old| old.symlink_metadata().is_ok()).collect()
-}
-
 fn back(cx: &mut Context, profile: &Profile, mut journal: Journal, args: &Restore) -> Result<()> {
     let plan = journal.plan().clone();
     let at = plan.surroundings(surroundings_of(profile, &cx.config, plan.archive.clone()));
@@ -521,108 +523,4 @@ fn show_plan(cx: &mut Context, plan: &Plan) -> Result<()> {
             .line(&paragraph(&format!("{:>3}", number + 1), &step.line()))?;
     }
     Ok(())
-}
-
-#[derive(Serialize)]
-pub(super) struct Document {
-    connector: String,
-    snapshot: String,
-    taken: String,
-    to: Option<String>,
-    state: &'static str,
-    journal: Option<String>,
-    replaced: Vec<String>,
-    steps: Vec<StepDocument>,
-}
-
-#[derive(Serialize)]
-struct StepDocument {
-    number: usize,
-    phase: &'static str,
-    #[serde(flatten)]
-    note: Note,
-    what: String,
-    by: &'static str,
-    state: Option<StepEnding>,
-    notes: Vec<String>,
-    findings: Vec<String>,
-}
-
-impl Document {
-    /// The steps as a table of Markdown; `passed_over` says what that means.
-    pub(super) fn markdown(&self, passed_over: &str) -> String {
-        let mut text = "| | step | result |\n| ---: | --- | --- |\n".to_owned();
-        for step in &self.steps {
-            let result = match step.state {
-                None => "open",
-                Some(StepEnding::Done) => "done",
-                Some(StepEnding::ByPerson) => "done by a person",
-                Some(StepEnding::Skipped) => passed_over,
-                Some(StepEnding::Warned) => "warning",
-                Some(StepEnding::Failed) => "**failed**",
-            };
-            let told: Vec<&str> = step
-                .notes
-                .iter()
-                .chain(&step.findings)
-                .map(String::as_str)
-                .collect();
-            let result = match told.is_empty() {
-                true => result.to_owned(),
-                false => format!("{result}: {}", told.join("; ")),
-            };
-            let what = match step.by {
-                "person" => format!("{}: {}", step.what, step.note.text),
-                _ => step.what.clone(),
-            };
-            let what = what.replace('|', "\\|");
-            text.push_str(&format!(
-                "| {} | {what} | {} |\n",
-                step.number,
-                result.replace('|', "\\|")
-            ));
-        }
-        text
-    }
-
-    fn planned(plan: &Plan) -> Self {
-        let steps = plan.steps.iter().enumerate();
-        Self {
-            connector: plan.connector.clone(),
-            snapshot: plan.snapshot.clone(),
-            taken: plan.taken.clone(),
-            to: plan.to.as_ref().map(|to| to.display().to_string()),
-            state: "planned",
-            journal: None,
-            replaced: Vec::new(),
-            steps: steps
-                .map(|(number, step)| StepDocument {
-                    number: number + 1,
-                    phase: step.heading(),
-                    note: step.note.clone(),
-                    what: step.text.clone(),
-                    by: if step.by_person { "person" } else { "tool" },
-                    state: None,
-                    notes: Vec::new(),
-                    findings: Vec::new(),
-                })
-                .collect(),
-        }
-    }
-
-    pub(super) fn new(journal: &Journal, state: &'static str) -> Self {
-        let mut document = Self::planned(journal.plan());
-        document.state = state;
-        document.journal = Some(journal.path().display().to_string());
-        document.replaced = (replaced(journal.plan()).iter())
-            .map(|path| path.display().to_string())
-            .collect();
-        for (number, step) in document.steps.iter_mut().enumerate() {
-            if let Some((ending, notes, findings)) = journal.ending(number) {
-                step.state = Some(ending);
-                (step.notes, step.findings) = (notes.to_vec(), findings.to_vec());
-            }
-        }
-        document
-    }
 }

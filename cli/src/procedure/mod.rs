@@ -27,7 +27,7 @@ pub(crate) use act::{RootAt, Surroundings};
 pub(crate) use files::list;
 pub(crate) use journal::{Journal, StepEnding, confirmed, now};
 pub(crate) use neighbours::{stops, with_neighbours, with_services};
-pub(crate) use overlaps::{refuse_inside, refuse_others, refuse_revert};
+pub(crate) use overlaps::{refuse_exchanged, refuse_inside, refuse_others, refuse_revert, unknown};
 pub(crate) use plan::{Doing, Plan, PlannedStep, command};
 pub(crate) use planner::{Going, make_plan, outline, surroundings, surroundings_of};
 pub(crate) use run::{Answer, Mode, Person, Reached, Reverter, Runner, clear, stops_services};

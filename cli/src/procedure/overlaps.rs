@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use restante_format::names::from_os;
 
-use super::files::{cannot, list};
+use super::files::{cannot, is_there, list};
 use super::journal::{Journal, Other};
 use super::plan::{Exchange, Plan, PlannedRoot, command};
 use super::swap::{self, filter};
@@ -113,6 +113,60 @@ fn others(folder: &Path, own: &Path) -> Result<Vec<Other>> {
         }
     }
     Ok(others)
+}
+
+/// Fails where a restore is exchanging what a snapshot would take: it would lack files that are on their way.
+pub(crate) fn refuse_exchanged<'a>(folder: &Path, places: impl Iterator<Item = &'a Path>) -> Result<()> {
+    // No restore was ever begun.
+    if !is_there(folder)? {
+        return Ok(());
+    }
+    let mut others = others(folder, Path::new(""))?;
+    others.retain(|other| other.is_exchanging);
+    for place in places {
+        let is_here = |theirs: &PlannedRoot| overlap(&theirs.target, place);
+        if let Some(other) = others.iter().find(|other| other.plan.roots.iter().any(is_here)) {
+            let why = format!(
+                "the restore of {} is exchanging what lies in {}",
+                other.plan.connector,
+                place.display()
+            );
+            return Err(Failure::new(why)
+                .hint(format!(
+                    "go on with that first: {}",
+                    command(&other.plan, "--resume")
+                ))
+                .hint(format!("or take it back: {}", command(&other.plan, "--revert"))));
+        }
+    }
+    Ok(())
+}
+
+/// Folders beside the roots, or in them, that keep something of restores of which no journal in the folder tells.
+pub(crate) fn unknown(plan: &Plan, folder: &Path) -> Result<Vec<PathBuf>> {
+    let known = others(folder, Path::new(""))?;
+    let is_known = |path: &PathBuf| {
+        let mut roots = known.iter().flat_map(|other| &other.plan.roots);
+        roots.any(|root| {
+            [&root.new, &root.old]
+                .iter()
+                .any(|held| swap::holder(held) == path)
+        })
+    };
+    let mut found = Vec::new();
+    for root in &plan.roots {
+        let Some(beside) = swap::holder(&root.new).parent() else {
+            continue;
+        };
+        for entry in fs::read_dir(beside).into_iter().flatten().flatten() {
+            let is_holder = entry.file_name().to_string_lossy().starts_with(swap::HOLDER);
+            if is_holder && !is_known(&entry.path()) && !found.contains(&entry.path()) {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Whether one of two paths lies in the other.

@@ -292,6 +292,14 @@ impl Reverter<'_> {
     /// Fails where something is in the way; what was taken back stays so, and the rest is done the next time.
     pub(crate) fn run(&mut self) -> Result<Reached> {
         self.look_at_kept()?;
+        let done = self.undo();
+        done.map_err(|failure| {
+            let again = command(self.journal.plan(), "--revert");
+            failure.hint(format!("mend it and go on: {again}"))
+        })
+    }
+
+    fn undo(&mut self) -> Result<Reached> {
         if !self.journal.is_reverting() {
             self.journal.record(Event::Reverting { time: now() })?;
         }

@@ -13,9 +13,10 @@ use super::job::{Input, Job};
 use super::steps;
 use crate::config::Config;
 use crate::failure::Result;
+use crate::procedure::refuse_exchanged;
 use crate::select::timestamp;
 use crate::show::with_progress;
-use crate::state::system_host;
+use crate::state::{State, system_host};
 
 /// How a snapshot is taken, whatever it is taken of.
 pub(crate) struct Settings<'a> {
@@ -68,6 +69,10 @@ pub(crate) fn take(
 ) -> Result<Taken> {
     match job.connector.clone() {
         Some(profile) => {
+            if let (Input::Roots(roots), Ok(state)) = (&job.input, State::of(settings.config)) {
+                let places = roots.iter().map(|root| root.path.as_path());
+                refuse_exchanged(&state.path().join("restores"), places)?;
+            }
             let at = steps::surroundings(settings, &profile, &job);
             steps::around(&at, &profile, progress, || {
                 plain(settings, archive, job, progress)
