@@ -24,6 +24,8 @@ const LEAST_TOLERANCE: Duration = Duration::from_secs(5);
 enum State {
     Ok,
     Late,
+    /// The newest snapshot has files that changed while they were read: a restore refuses it.
+    Torn,
     Never,
     Unscheduled,
 }
@@ -33,6 +35,7 @@ impl State {
         match self {
             Self::Ok => "ok",
             Self::Late => "late",
+            Self::Torn => "torn",
             Self::Never => "never",
             Self::Unscheduled => "unscheduled",
         }
@@ -107,6 +110,7 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
             (Some(_), None) => State::Unscheduled,
             _ if !is_configured => State::Unscheduled,
             (Some(age), Some(every)) if age > most(every, args.tolerance).as_secs() => State::Late,
+            _ if found.is_some_and(|found| found.listed.snapshot.counts.torn > 0) => State::Torn,
             _ => State::Ok,
         };
         times.push(found.map(|found| found.listed.snapshot.time));
@@ -190,6 +194,10 @@ fn warn(cx: &mut Context, rows: &[Row]) {
                 row.connector,
                 span(row.age_seconds),
                 span(row.every_seconds)
+            ),
+            State::Torn => format!(
+                "the newest snapshot of {} has files that changed while they were read: a restore refuses it",
+                row.connector
             ),
             State::Never => format!("{} has no snapshot", row.connector),
             State::Ok | State::Unscheduled => continue,

@@ -2,12 +2,13 @@
 
 use std::fs::File;
 
+use restante_format::source::{Filter, Patterns};
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, Result};
-use crate::procedure::{RootAt, Surroundings, list};
-use crate::profile::{OnFailure, Phase, Profile, Profiles, ResolvedConnector};
+use crate::procedure::{Found, RootAt, Surroundings, list};
+use crate::profile::{OnFailure, Phase, Profile, Profiles, ResolvedConnector, ResolvedRoot};
 use crate::show::{count, plural, size};
 
 /// How many findings of one step, and how many unreadable paths, are named.
@@ -91,7 +92,7 @@ fn check(cx: &Context, profile: &Profile, connector: ResolvedConnector) -> Docum
         let (mut files, mut bytes, mut unreadable) = (0, 0, Vec::new());
         let found = match root.is_file {
             true => Ok(Vec::new()),
-            false => list(&root.path),
+            false => taken(root),
         };
         match found {
             Ok(found) => {
@@ -136,6 +137,31 @@ fn check(cx: &Context, profile: &Profile, connector: ResolvedConnector) -> Docum
         _ => State::Problem,
     };
     document
+}
+
+/// What a snapshot would take of a root.
+fn taken(root: &ResolvedRoot) -> Result<Vec<Found>> {
+    let patterns = |globs: &[String]| Patterns {
+        globs: globs.to_vec(),
+        ignore_case: root.case_insensitive,
+    };
+    let filter = Filter::new(&patterns(&root.include), &[patterns(&root.exclude)])
+        .map_err(|error| Failure::new(format!("{error}: {}", error.source.kind())))?;
+    let mut found = list(&root.path)?;
+    let mut left_out: Vec<Vec<u8>> = Vec::new();
+    found.retain(|entry| {
+        let is_below = |folder: &Vec<u8>| {
+            let rest = entry.below.strip_prefix(folder.as_slice());
+            rest.is_some_and(|rest| rest.starts_with(b"/"))
+        };
+        let is_inside = left_out.iter().any(is_below);
+        let goes = is_inside || filter.excludes(&entry.below);
+        if goes && entry.is_dir && !is_inside {
+            left_out.push(entry.below.clone());
+        }
+        !goes && (entry.is_dir || filter.includes(&entry.below))
+    });
+    Ok(found)
 }
 
 /// The profile's own checks, on the roots as they are.

@@ -16,7 +16,7 @@ use crate::args::Restore;
 use crate::context::{Access, Context};
 use crate::failure::{Failure, Outcome, Result};
 use crate::procedure::{
-    Going, Journal, Mode, Plan, Reached, Reverter, Runner, StepEnding, clear, command, make_plan,
+    Going, Journal, Mode, Plan, Reached, Reverter, Runner, StepEnding, clear, command, for_a_copy, make_plan,
     refuse_inside, refuse_others, refuse_revert, stops_services, surroundings, surroundings_of, unknown,
     with_neighbours,
 };
@@ -29,7 +29,7 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
     let profiles = Profiles::load(&cx.config)?;
     let profile = match args.to {
         // Nobody works on a copy somewhere else.
-        Some(_) => profiles.get(connector)?.clone(),
+        Some(_) => for_a_copy(profiles.get(connector)?),
         None => with_neighbours(profiles.get(connector)?, &profiles, &cx.config),
     };
     let profile = &profile;
@@ -100,6 +100,15 @@ pub(super) fn begin(state: &State, path: &Path, plan: Plan) -> Result<Journal> {
     let _all = (state.lock(ALL)?).ok_or_else(|| busy("restores"))?;
     refuse_others(&plan, &state.folder("restores")?, path)?;
     Journal::create(path, plan)
+}
+
+/// Fails where another restore came in the way of one that touched nothing yet.
+pub(super) fn still_alone(state: &State, journal: &Journal) -> Result<()> {
+    if journal.exchange().is_some() {
+        return Ok(());
+    }
+    let _all = (state.lock(ALL)?).ok_or_else(|| busy("restores"))?;
+    refuse_others(journal.plan(), &state.folder("restores")?, journal.path())
 }
 
 /// What is going to be done, and from which snapshot. Nothing is written.
@@ -273,6 +282,8 @@ fn go(cx: &mut Context, profile: &Profile, journal: Journal, args: &Restore) -> 
     }
     let archive = cx.open(Access::Mapped)?;
     let (listed, _) = cx.find(&archive, &OsString::from(plan.snapshot.clone()))?;
+    let state = State::of(&cx.config)?;
+    still_alone(&state, &journal)?;
     forward(cx, profile, &archive, listed, journal, args)
 }
 

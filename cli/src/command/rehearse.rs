@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use restante_format::archive::{Archive, CompareReport, Located};
 use restante_format::catalog::Listed;
+use restante_format::model::display_bytes;
 use restante_format::source::{Filter, Patterns};
 use serde::Serialize;
 
@@ -14,13 +15,14 @@ use super::restore::refuse_torn;
 use crate::args::Rehearse;
 use crate::context::{Access, Context};
 use crate::failure::{Failure, Outcome, Result};
+use crate::procedure::remove_tree;
 use crate::procedure::{
     Answer, Going, Journal, Mode, Person, Plan, PlannedStep, Runner, StepEnding, differences, make_plan,
     surroundings,
 };
 use crate::profile::{Action, At, Phase, Profile, Profiles};
-use crate::show::{Align, Table, duration, plural, quoted, rfc3339, size, with_progress};
-use crate::state::State;
+use crate::show::{Align, Table, duration, plural, quoted, rfc3339, size, warn, with_progress};
+use crate::state::{State, make_private};
 
 /// Rehearses the restore of each connector.
 pub(crate) fn run(cx: &mut Context, args: &Rehearse) -> Result<()> {
@@ -195,6 +197,13 @@ impl Rehearsal {
         let (listed, _) = cx.find(archive, format!("{}@{which}", profile.name).as_ref())?;
         self.snapshot = Some(listed.id.to_string());
         self.taken = Some(rfc3339(listed.snapshot.time));
+        for lost in &listed.snapshot.unreadable {
+            let path = display_bytes(&lost.path);
+            self.warnings.push(format!(
+                "{path} could not be read for the snapshot: {}",
+                lost.reason
+            ));
+        }
         if !args.allow_torn {
             let command = |name: &str| format!("restante rehearse {} --at {}", profile.name, quoted(name));
             refuse_torn(archive, listed, &[], &command)?;
@@ -397,7 +406,8 @@ struct Scratch {
 
 impl Scratch {
     fn make(folder: PathBuf, stays: bool) -> Result<Self> {
-        fs::create_dir_all(&folder).map_err(|error| {
+        // What is restored in it may have been protected by nothing but the folder above it.
+        make_private(&folder).map_err(|error| {
             Failure::new(format!("cannot make the folder {}: {error}", folder.display()))
                 .hint("name another one with --scratch DIR")
         })?;
@@ -407,8 +417,10 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if !self.stays {
-            let _ = fs::remove_dir_all(&self.folder);
+        if !self.stays
+            && let Err(failure) = remove_tree(&self.folder)
+        {
+            warn(&format!("{}: remove it by hand", failure.message));
         }
     }
 }

@@ -169,8 +169,16 @@ impl Surroundings {
         progress: &Progress,
         command: fn(&ServiceCommands) -> &Vec<String>,
     ) -> Result<Acted> {
-        let Some(commands) = &self.services else {
+        if services.is_empty() {
             return Ok(Acted::default());
+        }
+        // A plan that counted on the commands is gone on with when they are there again.
+        let Some(commands) = &self.services else {
+            return Err(Failure::new(format!(
+                "nothing says any more how {} are stopped and started",
+                services.join(", ")
+            ))
+            .hint("put [services] back into restante.toml, or pass over the step with --skip"));
         };
         let timeout = Duration::from_secs(commands.timeout_seconds);
         let mut acted = Acted::default();
@@ -185,7 +193,8 @@ impl Surroundings {
 
     /// A text with its placeholders filled in.
     fn expand(&self, text: &str, service: Option<&str>) -> Result<String> {
-        let path = |path: &Path| path.to_string_lossy().into_owned();
+        // Another path than the one that is meant would be worse than none.
+        let path = |path: &Path| path.to_str().map(str::to_owned);
         let value = |name: &str| match name {
             "connector" => Some(self.connector.clone()),
             "server" => Some(self.server.clone()),
@@ -193,8 +202,8 @@ impl Surroundings {
             "snapshot" => self.snapshot.clone(),
             "service" => service.map(str::to_owned),
             _ => match name.split_once(':')? {
-                ("root", root) => self.roots.get(root).map(|root| path(&root.path)),
-                ("place", place) => self.places.get(place).map(|place| path(place)),
+                ("root", root) => self.roots.get(root).and_then(|root| path(&root.path)),
+                ("place", place) => self.places.get(place).and_then(|place| path(place)),
                 _ => None,
             },
         };

@@ -10,9 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::crash;
 use super::files::cannot;
-use super::plan::{Doing, Plan};
+use super::plan::{Doing, Plan, PlannedStep};
 use super::swap::sync_folder;
 use crate::failure::{Failure, Result};
+use crate::profile::{Action, Step};
 
 /// A line of a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -271,26 +272,34 @@ impl Journal {
             return Ok(None);
         }
         let exchange = first_exchange(&plan, &events);
-        let last = plan
-            .steps
-            .iter()
-            .rposition(|s| matches!(s.doing, Doing::PutIn { .. }));
-        let ends = |event: &Event| match event {
-            Event::Ended { step, ending, .. } => Some(*step) == last && *ending != StepEnding::Failed,
-            _ => false,
+        // What only a person looks at in the end keeps nobody from working again; a service that still stands does.
+        let is_work = |planned: &PlannedStep| {
+            let manual = |step: &Step| step.action == Action::Manual;
+            !matches!(&planned.doing, Doing::Profile { step } if manual(step))
         };
+        let last = plan.steps.iter().rposition(is_work).map_or(0, |last| last + 1);
+        let is_open = |step: usize| {
+            let ended = events.iter().rev().find_map(|event| match event {
+                Event::Ended { step: at, ending, .. } if *at == step => Some(*ending),
+                _ => None,
+            });
+            ended.is_none_or(|ending| ending == StepEnding::Failed)
+        };
+        let is_touched = events
+            .iter()
+            .any(|event| matches!(event, Event::Begun { .. } | Event::Ended { .. }));
+        let is_reverting = events
+            .iter()
+            .any(|event| matches!(event, Event::Reverting { .. }));
         Ok(Some(Other {
-            is_exchanging: exchange.is_some() && !events.iter().any(ends)
-                || events
-                    .iter()
-                    .any(|event| matches!(event, Event::Reverting { .. })),
+            is_at_work: is_reverting || is_touched && (0..last).any(is_open),
             exchange,
             plan,
         }))
     }
 
     /// When the first root was touched.
-    pub(super) fn exchange(&self) -> Option<jiff::Timestamp> {
+    pub(crate) fn exchange(&self) -> Option<jiff::Timestamp> {
         first_exchange(&self.plan, &self.events)
     }
 
@@ -383,8 +392,8 @@ impl Journal {
 pub(super) struct Other {
     /// What is done.
     pub(super) plan: Plan,
-    /// Whether its roots are neither as they were nor as they will be.
-    pub(super) is_exchanging: bool,
+    /// Whether its roots are neither as they were nor as they will be, or services stand still for it.
+    pub(super) is_at_work: bool,
     /// When its first root was touched.
     pub(super) exchange: Option<jiff::Timestamp>,
 }

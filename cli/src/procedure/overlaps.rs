@@ -115,19 +115,20 @@ fn others(folder: &Path, own: &Path) -> Result<Vec<Other>> {
     Ok(others)
 }
 
-/// Fails where a restore is exchanging what a snapshot would take: it would lack files that are on their way.
-pub(crate) fn refuse_exchanged<'a>(folder: &Path, places: impl Iterator<Item = &'a Path>) -> Result<()> {
+/// Fails where a restore is at work on what a snapshot would take: it would lack files that are on their way, and the
+/// steps around it would start services that have to stand still.
+pub(crate) fn refuse_at_work<'a>(folder: &Path, places: impl Iterator<Item = &'a Path>) -> Result<()> {
     // No restore was ever begun.
     if !is_there(folder)? {
         return Ok(());
     }
     let mut others = others(folder, Path::new(""))?;
-    others.retain(|other| other.is_exchanging);
+    others.retain(|other| other.is_at_work);
     for place in places {
         let is_here = |theirs: &PlannedRoot| overlap(&theirs.target, place);
         if let Some(other) = others.iter().find(|other| other.plan.roots.iter().any(is_here)) {
             let why = format!(
-                "the restore of {} is exchanging what lies in {}",
+                "the restore of {} is at work on {}",
                 other.plan.connector,
                 place.display()
             );
@@ -188,8 +189,8 @@ pub(crate) fn refuse_others(plan: &Plan, folder: &Path, own: &Path) -> Result<()
         for theirs in &other.plan.roots {
             for ours in &plan.roots {
                 let (name, place) = (&other.plan.connector, ours.target.display());
-                if other.is_exchanging && overlap(&theirs.target, &ours.target) {
-                    let why = format!("the restore of {name} is exchanging what lies in {place}");
+                if other.is_at_work && overlap(&theirs.target, &ours.target) {
+                    let why = format!("the restore of {name} is at work on {place}");
                     return Err(end_first(&other.plan, why));
                 }
                 let holders = [&theirs.new, &theirs.old].map(|held| swap::holder(held));

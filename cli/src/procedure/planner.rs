@@ -16,7 +16,7 @@ use super::swap::HOLDER;
 use super::{RootAt, Surroundings};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
-use crate::profile::{PlaceOf, Profile, Root};
+use crate::profile::{Action, At, Phase, PlaceOf, Profile, Root, Step};
 use crate::show::rfc3339;
 use crate::state::system_host;
 
@@ -206,6 +206,27 @@ fn told_place(root: &Root, config: &Config) -> PathBuf {
     };
     let parts = root.path.split(['/', '\\']).filter(|part| !part.is_empty());
     parts.fold(base, |path, part| path.join(part))
+}
+
+/// The profile for a copy somewhere else: nothing that is at work is stopped or tried for it.
+pub(crate) fn for_a_copy(profile: &Profile) -> Profile {
+    let mut profile = profile.clone();
+    let is_live = |step: &Step| {
+        let services = matches!(
+            step.action,
+            Action::StopServices { .. } | Action::StartServices { .. }
+        );
+        services || matches!(step.action.at(), Some(At::Place(_)))
+    };
+    for phase in [
+        Phase::BeforeRestore,
+        Phase::AfterRestore,
+        Phase::Check,
+        Phase::Finish,
+    ] {
+        profile.steps.of_mut(phase).retain(|step| !is_live(step));
+    }
+    profile
 }
 
 /// A root with the folders that it needs beside its place.

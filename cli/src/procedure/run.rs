@@ -320,6 +320,13 @@ impl Reverter<'_> {
         let untouched = (plan.steps.iter().enumerate())
             .filter(|(_, planned)| matches!(planned.doing, Doing::SetAside { .. }))
             .all(|(step, _)| !self.journal.was_begun(step));
+        let is_stop = |planned: &PlannedStep| {
+            let stops = |step: &crate::profile::Step| matches!(step.action, Action::StopServices { .. });
+            matches!(&planned.doing, Doing::Profile { step } if stops(step))
+        };
+        let stopped = (plan.steps.iter().enumerate()).any(|(step, planned)| {
+            is_stop(planned) && (self.journal.was_begun(step) || self.journal.is_over(step))
+        });
         // What was never set aside needs no service to stand still.
         if !untouched && self.services(services(Phase::BeforeRestore))? == Reached::Person {
             return Ok(Reached::Person);
@@ -353,7 +360,7 @@ impl Reverter<'_> {
                 })?;
             }
         }
-        if !untouched && self.services(services(Phase::Finish))? == Reached::Person {
+        if (stopped || !untouched) && self.services(services(Phase::Finish))? == Reached::Person {
             self.person
                 .says("start the services again: nothing here knows how");
         }
@@ -394,8 +401,18 @@ impl Reverter<'_> {
                 }
                 continue;
             }
+            // What a person passed over going forward is passed over going back.
+            let ending = self.journal.ending(number).map(|(ending, ..)| ending);
+            if ending == Some(StepEnding::Skipped) {
+                continue;
+            }
             self.person.says(&planned.text);
-            self.at.act(step, self.progress)?;
+            if let Err(failure) = self.at.act(step, self.progress) {
+                if step.on_failure == OnFailure::Stop {
+                    return Err(failure);
+                }
+                self.person.says(&failure.message);
+            }
         }
         Ok(Reached::End)
     }

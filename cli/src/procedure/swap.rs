@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use restante_format::model::push_name;
+use restante_format::model::{display_bytes, push_name};
 use restante_format::names::from_os;
 use restante_format::source::{Filter, Patterns};
 
@@ -28,6 +28,7 @@ pub(super) fn set_aside(plan: &Plan, root: &PlannedRoot) -> Result<()> {
             Exchange::Whole => rename(target, to).map_err(|error| cannot("set aside", target, error))?,
             Exchange::Entries => {
                 let moving = Moving::new(plan, root)?;
+                moving.refuse_left_out(root)?;
                 let kept = kept_folders(to);
                 folders::keep(target, &kept, &|below, path| moving.stays(below, path))?;
                 moving.out(target, &mut Vec::new(), to)?;
@@ -155,19 +156,43 @@ fn in_the_way(path: &Path) -> Failure {
 struct Moving<'a> {
     filter: Filter,
     /// The folders of this restore, which may lie in the root.
-    own: Vec<&'a Path>,
+    own: Vec<PathBuf>,
     /// The directories that were there before the restore, where that is what is taken back.
     before: Option<&'a Path>,
 }
 
 impl<'a> Moving<'a> {
     fn new(plan: &'a Plan, root: &PlannedRoot) -> Result<Self> {
-        let own = plan.roots.iter().flat_map(|root| [&root.new, &root.old]);
+        let own = plan.roots.iter().flat_map(|root| {
+            let held = [&root.new, &root.old].map(|held| holder(held).to_path_buf());
+            held.into_iter().chain([root.aside(&plan.run)])
+        });
         Ok(Self {
             filter: filter(root, plan.ignore_case)?,
-            own: own.map(|own| holder(own)).collect(),
+            own: own.collect(),
             before: None,
         })
+    }
+
+    /// Fails where the snapshot holds a file that is left out by now, and another one stands in its place, which
+    /// therefore stays.
+    fn refuse_left_out(&self, root: &PlannedRoot) -> Result<()> {
+        if !is_there(&root.new)? {
+            return Ok(());
+        }
+        for file in list(&root.new)? {
+            let stays = self.excludes(&file.below) || !self.filter.includes(&file.below);
+            let target = below_of(&root.target, &file.below)?;
+            if !file.is_dir && stays && is_there(&target)? {
+                let path = display_bytes(&file.below);
+                return Err(Failure::new(format!(
+                    "the snapshot holds {path}, which the configuration leaves out by now, and {} is there",
+                    target.display()
+                ))
+                .hint("move that file away, or change include and exclude back to what they were"));
+            }
+        }
+        Ok(())
     }
 
     /// Whether a path, or a directory above it, is left out.
@@ -179,7 +204,7 @@ impl<'a> Moving<'a> {
 
     /// Whether an entry stays where it is, with all that it holds.
     fn stays(&self, below: &[u8], path: &Path) -> bool {
-        self.filter.excludes(below) || self.own.contains(&path)
+        self.filter.excludes(below) || self.own.iter().any(|own| own == path)
     }
 
     /// Moves what is to go of `folder` into `to`; `below` is the folder's path below the root.
@@ -438,7 +463,7 @@ pub(super) fn remove_holder(root: &PlannedRoot, held: &Path) -> Result<()> {
 }
 
 /// Removes a folder that a restore made, with all that is in it.
-pub(super) fn remove_tree(folder: &Path) -> Result<()> {
+pub(crate) fn remove_tree(folder: &Path) -> Result<()> {
     if !is_there(folder)? {
         return Ok(());
     }

@@ -91,6 +91,7 @@ fn wrong_kind(entry: &Entry<'_>, kind: &str, phase: Phase) -> ConfigError {
     let why = match phase {
         Phase::Setup | Phase::OnLoss => "only a person does such steps",
         Phase::Check => "a check changes nothing and asks nobody",
+        Phase::BeforeRestore => "a restore sets aside what is there, and can be taken back",
         _ => "a snapshot never changes its source",
     };
     let hint = Hint::text(format!("{why}; kinds here: {}", kinds.join(", ")));

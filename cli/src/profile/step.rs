@@ -59,8 +59,9 @@ impl Phase {
         match self {
             Self::Setup | Self::OnLoss => &["manual"],
             Self::Check => &CHECKS,
-            Self::BeforeSnapshot | Self::AfterSnapshot => &AROUND_SNAPSHOTS,
-            Self::BeforeRestore | Self::AfterRestore | Self::Finish => &KINDS,
+            // Before it is set aside, what is there is nobody's to delete: a restore can be taken back.
+            Self::BeforeSnapshot | Self::AfterSnapshot | Self::BeforeRestore => &ALL_BUT_REMOVING,
+            Self::AfterRestore | Self::Finish => &KINDS,
         }
     }
 }
@@ -83,8 +84,8 @@ pub(super) const KINDS: [&str; 11] = [
 /// Those that change nothing that they look at.
 const CHECKS: [&str; 4] = ["require", "check-sizes", "compare", "recognise"];
 
-/// A snapshot never changes its source.
-const AROUND_SNAPSHOTS: [&str; 9] = [
+/// Those that take nothing away.
+const ALL_BUT_REMOVING: [&str; 9] = [
     "manual",
     "run",
     "stop-services",

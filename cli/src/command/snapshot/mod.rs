@@ -79,6 +79,7 @@ fn settings<'a>(cx: &'a Context, args: &Snapshot, archive: &'a Path) -> Result<S
         one_file_system: args.one_file_system,
         exclude_caches: args.exclude_caches,
         shows_progress: !cx.out.quiet,
+        takes_lock: true,
         ..Settings::of(&cx.config, archive)
     })
 }

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 use std::fs;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use restante_format::progress::Progress;
 use super::job::{Input, Job};
 use super::steps;
 use crate::config::Config;
-use crate::failure::Result;
-use crate::procedure::refuse_exchanged;
+use crate::failure::{Failure, Result};
+use crate::procedure::refuse_at_work;
 use crate::select::timestamp;
 use crate::show::with_progress;
 use crate::state::{State, system_host};
@@ -36,6 +37,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) exclude_caches: bool,
     /// Whether how far it is may be shown.
     pub(crate) shows_progress: bool,
+    /// Whether the connector's lock is still to be taken.
+    pub(crate) takes_lock: bool,
 }
 
 impl<'a> Settings<'a> {
@@ -50,6 +53,7 @@ impl<'a> Settings<'a> {
             one_file_system: false,
             exclude_caches: false,
             shows_progress: false,
+            takes_lock: false,
         }
     }
 
@@ -69,9 +73,13 @@ pub(crate) fn take(
 ) -> Result<Taken> {
     match job.connector.clone() {
         Some(profile) => {
+            let _lock = match settings.takes_lock {
+                true => lock(settings.config, &profile.name)?,
+                false => None,
+            };
             if let (Input::Roots(roots), Ok(state)) = (&job.input, State::of(settings.config)) {
                 let places = roots.iter().map(|root| root.path.as_path());
-                refuse_exchanged(&state.path().join("restores"), places)?;
+                refuse_at_work(&state.path().join("restores"), places)?;
             }
             let at = steps::surroundings(settings, &profile, &job);
             steps::around(&at, &profile, progress, || {
@@ -79,6 +87,16 @@ pub(crate) fn take(
             })
         }
         None => plain(settings, archive, job, progress),
+    }
+}
+
+/// The connector's lock: never two at work on one connector. Where there is no folder for locks, nobody holds one.
+fn lock(config: &Config, connector: &str) -> Result<Option<File>> {
+    match State::of(config).and_then(|state| state.lock(connector)) {
+        Ok(None) => Err(Failure::new(format!("another process is at work on {connector}"))
+            .hint("wait for it: a snapshot, or a restore")),
+        Ok(held) => Ok(held),
+        Err(_) => Ok(None),
     }
 }
 

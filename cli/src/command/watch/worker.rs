@@ -1,6 +1,7 @@
 //! One connector's snapshots, one after the other, on a thread of its own.
 
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -117,7 +118,9 @@ impl<'a> Worker<'a> {
             let tick = schedule.begin(self.shared.start.elapsed());
             let time = timestamp(jiff::Timestamp::now());
             let mut missing = None;
-            let ran = self.run(&mut missing);
+            // A defect in one run must not leave the connector without any more of them.
+            let ran = catch_unwind(AssertUnwindSafe(|| self.run(&mut missing)))
+                .unwrap_or_else(|_| Err(Failure::new("the run ended by a defect of this program")));
             schedule.end(self.shared.start.elapsed());
             left = left.map(|left| left - 1);
             // A run that was asked to stop did not fail.
