@@ -327,7 +327,7 @@ pub(crate) struct Procedure {
     #[arg(long, value_name = "STEP", requires = "connector", conflicts_with_all = ["to", "dry_run"])]
     pub(crate) skip: Vec<usize>,
     /// Take everything back: what was there before the restore is there again
-    #[arg(long, requires = "connector", conflicts_with_all = ["snapshot", "to", "dry_run", "resume", "skip"])]
+    #[arg(long, requires = "connector", conflicts_with_all = ["snapshot", "to", "dry_run", "resume"])]
     pub(crate) revert: bool,
     /// Keep the restore for good: what it replaced is removed
     #[arg(long, requires = "connector",

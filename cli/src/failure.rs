@@ -99,6 +99,12 @@ impl Failure {
         self
     }
 
+    /// With more lines of advice.
+    pub(crate) fn hints(mut self, hints: Vec<String>) -> Self {
+        self.hints.extend(hints);
+        self
+    }
+
     /// With other advice.
     pub(crate) fn advise(self, hints: Vec<String>) -> Self {
         Self { hints, ..self }

@@ -57,6 +57,33 @@ pub(crate) fn snapshot<'a>(archive: &'a Archive, selector: &Selector) -> Result<
     })
 }
 
+/// The newest snapshot of a connector of this server.
+///
+/// # Errors
+/// Fails where only other servers have one: a new server that stands for an old one has to say so.
+pub(crate) fn newest_of<'a>(archive: &'a Archive, connector: &str, server: &str) -> Result<&'a Listed> {
+    let of_connector = |listed: &&Listed| listed.snapshot.connector.as_deref() == Some(connector);
+    let all: Vec<&Listed> = archive.catalog().all().iter().filter(of_connector).collect();
+    if let Some(own) = all.iter().rev().find(|listed| listed.snapshot.host == server) {
+        return Ok(own);
+    }
+    match all.last() {
+        Some(other) => Err(Failure::new(format!(
+            "there is no snapshot of {connector} of {server}; the newest of another server, {}, is {} of {}",
+            other.snapshot.host,
+            other.id.short(),
+            local_time(other.snapshot.time, "%Y-%m-%d %H:%M:%S")
+        ))
+        .hint(format!(
+            "if {server} stands for that one, name the snapshot: {connector}@{}",
+            other.id.short()
+        ))),
+        None => Err(Failure::new(format!(
+            "there is no snapshot of a connector {connector:?}"
+        ))),
+    }
+}
+
 /// The beginning of the one id that is a slip of the finger away.
 fn nearest_id(digits: &str, all: &[&Listed]) -> Option<String> {
     let digits = digits.to_lowercase();

@@ -204,9 +204,7 @@ fn no_snapshot_in_the_middle() {
         let taken = server.run(&["snapshot", "--connector", connector]);
         assert_eq!(taken.code, 1, "{taken:?}");
         assert!(
-            taken
-                .stderr
-                .contains("the restore of both is exchanging what lies in "),
+            taken.stderr.contains("the restore of both is at work on "),
             "{taken:?}"
         );
         assert!(
@@ -304,7 +302,11 @@ fn a_service_that_does_not_stop() {
             "{failed:?}"
         );
         assert_eq!(server.differences("damaged", &[]), [""; 0]);
-        server.ok(&["restore", "--connector", "both", "--revert"]);
+        // What was stopped has to start again, and the same command does not do that either.
+        let stuck = server.run(&["restore", "--connector", "both", "--revert"]);
+        let way = stuck.stderr.split("--revert --skip ").nth(1).expect("a way out");
+        let skip = way.lines().next().expect("a number");
+        server.ok(&["restore", "--connector", "both", "--revert", "--skip", skip]);
     }
     with_services(&server, "exit 1", "");
     assert_eq!(server.run(&["restore", "--connector", "both"]).code, 1);

@@ -199,7 +199,30 @@ fn a_snapshot_that_lacks_something() {
             .bare_as_user(&["snapshot", "--connector", "conn-tables"]),
     );
     assert_eq!(taken.code, 3, "{taken:?}");
-    let restored = server.run(&["--json", "restore", "--connector", "conn-tables", "--done", "1"]);
+    // What it lacks would be set aside and not come back: nobody does that without knowing.
+    let refused = server.run(&["restore", "--connector", "conn-tables"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused
+            .stderr
+            .contains("lacks 1 path that could not be read: conn-tables/tables/shut.tbl\n")
+            && refused.stderr.contains("--allow-torn"),
+        "{refused:?}"
+    );
+    let rehearsed = server.run(&["rehearse", "conn-tables"]);
+    assert_eq!(rehearsed.code, 4, "{rehearsed:?}");
+    let told = server.run(&["snapshots", "--by-connector", "--connector", "conn-tables"]);
+    assert!(told.code == 3 && told.stdout.contains("torn"), "{told:?}");
+    let first = [
+        "--json",
+        "restore",
+        "--connector",
+        "conn-tables",
+        "--allow-torn",
+        "--done",
+        "1",
+    ];
+    let restored = server.run(&first);
     let document: Value = serde_json::from_str(&restored.stdout).expect("a document");
     let last = steps(&document).last().expect("a step")["number"].to_string();
     let ended = server.run(&["--json", "restore", "--connector", "conn-tables", "--done", &last]);

@@ -185,7 +185,7 @@ fn in_a_terminal() {
 fn the_order_is_the_article_s() {
     let exch = server();
     let plan = document(&exch, &["--dry-run"], 0);
-    assert!(!exch.path("state").exists(), "nothing is begun");
+    assert!(!exch.path("state/recoveries").exists(), "nothing is begun");
     for statement in [7].into_iter().chain(19..=33).map(|n| format!("S{n}")) {
         assert!(
             steps(&plan).iter().any(|step| cites(step, &statement)),

@@ -414,8 +414,15 @@ fn a_connector_that_somebody_works_on_is_passed_over() {
     watch.until("snapshot of another", |line| {
         of("guestbook")(line) && is_taken(line)
     });
-    // Who asks for a snapshot by hand gets one.
-    exch.ok(&["snapshot", "--connector", "conn-tables"]);
+    // Who asks for a snapshot by hand is told the same.
+    let busy = exch.run(&["snapshot", "--connector", "conn-tables"]);
+    assert_eq!(
+        (busy.code, busy.stderr.as_str()),
+        (
+            1,
+            "error: another process is at work on conn-tables\n  wait for it: a snapshot, or a restore\n"
+        )
+    );
     drop(held);
     watch.until("snapshot", |line| of("conn-tables")(line) && is_taken(line));
     watch.signal(Signal::TERM);

@@ -24,7 +24,7 @@ const LEAST_TOLERANCE: Duration = Duration::from_secs(5);
 enum State {
     Ok,
     Late,
-    /// The newest snapshot has files that changed while they were read: a restore refuses it.
+    /// The newest snapshot has files that changed while they were read, or lacks some: a restore refuses it.
     Torn,
     Never,
     Unscheduled,
@@ -110,7 +110,12 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
             (Some(_), None) => State::Unscheduled,
             _ if !is_configured => State::Unscheduled,
             (Some(age), Some(every)) if age > most(every, args.tolerance).as_secs() => State::Late,
-            _ if found.is_some_and(|found| found.listed.snapshot.counts.torn > 0) => State::Torn,
+            _ if found.is_some_and(|found| {
+                found.listed.snapshot.counts.torn + found.listed.snapshot.counts.unreadable > 0
+            }) =>
+            {
+                State::Torn
+            }
             _ => State::Ok,
         };
         times.push(found.map(|found| found.listed.snapshot.time));
@@ -196,7 +201,8 @@ fn warn(cx: &mut Context, rows: &[Row]) {
                 span(row.every_seconds)
             ),
             State::Torn => format!(
-                "the newest snapshot of {} has files that changed while they were read: a restore refuses it",
+                "the newest snapshot of {} has files that changed while they were read, or lacks some that could not be: a \
+                 restore refuses it",
                 row.connector
             ),
             State::Never => format!("{} has no snapshot", row.connector),

@@ -11,10 +11,11 @@ use restante_format::model::display_bytes;
 use super::attendant::Attendant;
 pub(super) use super::document::Document;
 use super::document::replaced;
-use super::restore::refuse_torn;
+use super::restore::refuse_gaps;
 use crate::args::Restore;
-use crate::context::{Access, Context};
+use crate::context::{Access, Context, check_connector};
 use crate::failure::{Failure, Outcome, Result};
+use crate::find;
 use crate::procedure::{
     Going, Journal, Mode, Plan, Reached, Reverter, Runner, StepEnding, clear, command, for_a_copy, make_plan,
     refuse_inside, refuse_others, refuse_revert, stops_services, surroundings, surroundings_of, unknown,
@@ -22,7 +23,7 @@ use crate::procedure::{
 };
 use crate::profile::{Profile, Profiles, paragraph};
 use crate::show::{plural, quoted, with_progress};
-use crate::state::State;
+use crate::state::{State, system_host};
 
 /// Plans, does, goes on with, takes back or confirms a restore.
 pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<()> {
@@ -123,7 +124,7 @@ fn plan<'a>(
     let listed = named(cx, archive, args, connector)?;
     if !args.allow_torn {
         let command = |name: &str| format!("restante restore {} --connector {connector}", quoted(name));
-        refuse_torn(archive, listed, &[], &command)?;
+        refuse_gaps(archive, listed, &command)?;
     }
     let going = args.to.as_deref().map_or(Going::Home, Going::Below);
     let plan = make_plan(profile, &cx.config, archive, listed, going)?;
@@ -199,8 +200,12 @@ pub(super) fn under_way(journal: &Journal) -> Failure {
 
 /// The snapshot that is meant: the newest of the connector where none is named.
 fn named<'a>(cx: &Context, archive: &'a Archive, args: &Restore, connector: &str) -> Result<&'a Listed> {
+    if args.snapshot.is_none() {
+        check_connector(archive, connector)?;
+        let server = cx.config.server.clone().unwrap_or_else(system_host);
+        return find::newest_of(archive, connector, &server);
+    }
     let text = match args.snapshot.as_ref().and_then(|text| text.to_str()) {
-        None if args.snapshot.is_none() => format!("{connector}@latest"),
         Some(text) if !text.split(':').next().unwrap_or_default().contains('@') => {
             format!("{connector}@{text}")
         }
@@ -455,7 +460,7 @@ fn finished(cx: &mut Context, journal: &Journal) -> Result<()> {
 fn back(cx: &mut Context, profile: &Profile, mut journal: Journal, args: &Restore) -> Result<()> {
     let plan = journal.plan().clone();
     let at = plan.surroundings(surroundings_of(profile, &cx.config, plan.archive.clone()));
-    let mut attendant = Attendant::new(&cx.out, &plan, &args.procedure.done, &[]);
+    let mut attendant = Attendant::new(&cx.out, &plan, &args.procedure.done, &args.procedure.skip);
     let progress = cx.progress.clone();
     let reached = Reverter {
         journal: &mut journal,

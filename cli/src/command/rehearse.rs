@@ -11,10 +11,11 @@ use restante_format::source::{Filter, Patterns};
 use serde::Serialize;
 
 use super::procedure::Document as StepsDocument;
-use super::restore::refuse_torn;
+use super::restore::refuse_gaps;
 use crate::args::Rehearse;
-use crate::context::{Access, Context};
+use crate::context::{Access, Context, check_connector};
 use crate::failure::{Failure, Outcome, Result};
+use crate::find;
 use crate::procedure::remove_tree;
 use crate::procedure::{
     Answer, Going, Journal, Mode, Person, Plan, PlannedStep, Runner, StepEnding, differences, make_plan,
@@ -22,7 +23,7 @@ use crate::procedure::{
 };
 use crate::profile::{Action, At, Phase, Profile, Profiles};
 use crate::show::{Align, Table, duration, plural, quoted, rfc3339, size, warn, with_progress};
-use crate::state::{State, make_private};
+use crate::state::{State, make_private, system_host};
 
 /// Rehearses the restore of each connector.
 pub(crate) fn run(cx: &mut Context, args: &Rehearse) -> Result<()> {
@@ -193,8 +194,14 @@ impl Rehearsal {
         args: &Rehearse,
         state: &State,
     ) -> Result<()> {
-        let which = args.at.as_deref().unwrap_or("latest");
-        let (listed, _) = cx.find(archive, format!("{}@{which}", profile.name).as_ref())?;
+        let listed = match &args.at {
+            Some(which) => cx.find(archive, format!("{}@{which}", profile.name).as_ref())?.0,
+            None => {
+                check_connector(archive, &profile.name)?;
+                let server = cx.config.server.clone().unwrap_or_else(system_host);
+                find::newest_of(archive, &profile.name, &server)?
+            }
+        };
         self.snapshot = Some(listed.id.to_string());
         self.taken = Some(rfc3339(listed.snapshot.time));
         for lost in &listed.snapshot.unreadable {
@@ -206,7 +213,7 @@ impl Rehearsal {
         }
         if !args.allow_torn {
             let command = |name: &str| format!("restante rehearse {} --at {}", profile.name, quoted(name));
-            refuse_torn(archive, listed, &[], &command)?;
+            refuse_gaps(archive, listed, &command)?;
         }
         let base = match &args.scratch {
             Some(folder) => std::path::absolute(folder).unwrap_or_else(|_| folder.clone()),

@@ -185,6 +185,39 @@ pub(super) fn refuse_torn(
     Err(failure.hint("to restore the torn file all the same, add --allow-torn"))
 }
 
+/// By a connector's procedure a path that the snapshot lacks would go: what is there is replaced.
+pub(super) fn refuse_gaps(
+    archive: &Archive,
+    listed: &Listed,
+    command: &dyn Fn(&str) -> String,
+) -> Result<()> {
+    refuse_torn(archive, listed, &[], command)?;
+    let snapshot = &listed.snapshot;
+    let Some(first) = snapshot.unreadable.first() else {
+        return Ok(());
+    };
+    let id = listed.id.short();
+    let what = plural(snapshot.counts.unreadable, "path", "paths");
+    let mut failure = Failure::new(format!(
+        "snapshot {id} lacks {what} that could not be read: {}",
+        display_bytes(&first.path)
+    ));
+    let whole = archive.catalog().all().iter().rev().find(|other| {
+        let o = &other.snapshot;
+        o.time < snapshot.time
+            && (&o.host, &o.connector) == (&snapshot.host, &snapshot.connector)
+            && o.counts.torn + o.counts.unreadable == 0
+    });
+    if let (Some(whole), Some(connector)) = (whole, &snapshot.connector) {
+        let id = whole.id.short();
+        let time = local_time(whole.snapshot.time, "%Y-%m-%d %H:%M");
+        let restore = command(&format!("{connector}@{id}"));
+        failure = failure.hint(format!("the last whole one is {id} ({time}): {restore}"));
+    }
+    Err(failure
+        .hint("to restore it all the same, add --allow-torn: what it lacks is then set aside with the rest"))
+}
+
 /// Says what is missing from the restored tree, or not as it was.
 fn tell_gaps(cx: &mut Context, listed: &Listed, inside: &[u8], report: &RestoreReport) {
     if report.failed > 0 {

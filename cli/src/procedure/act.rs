@@ -182,13 +182,22 @@ impl Surroundings {
         };
         let timeout = Duration::from_secs(commands.timeout_seconds);
         let mut acted = Acted::default();
+        let mut failed: Option<Failure> = None;
         for service in services {
             let expanded = |text: &String| self.expand(text, Some(service));
             let command: Vec<String> = command(commands).iter().map(expanded).collect::<Result<_>>()?;
-            program::run(&command, &BTreeMap::new(), timeout, progress)?;
-            acted.notes.push(program::shown(&command));
+            // One that does not start keeps the others from nothing.
+            match (
+                program::run(&command, &BTreeMap::new(), timeout, progress),
+                &mut failed,
+            ) {
+                (Ok(_), _) => acted.notes.push(program::shown(&command)),
+                (Err(failure), _) if failure.is_interrupted() => return Err(failure),
+                (Err(failure), None) => failed = Some(failure),
+                (Err(failure), Some(first)) => first.hints.push(failure.message),
+            }
         }
-        Ok(acted)
+        failed.map_or(Ok(acted), Err)
     }
 
     /// A text with its placeholders filled in.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::crash;
 use super::files::cannot;
-use super::plan::{Doing, Plan, PlannedStep};
+use super::plan::{Doing, Plan, PlannedStep, command};
 use super::swap::sync_folder;
 use crate::failure::{Failure, Result};
 use crate::profile::{Action, Step};
@@ -292,6 +292,7 @@ impl Journal {
             .iter()
             .any(|event| matches!(event, Event::Reverting { .. }));
         Ok(Some(Other {
+            is_reverting,
             is_at_work: is_reverting || is_touched && (0..last).any(is_open),
             exchange,
             plan,
@@ -394,8 +395,24 @@ pub(super) struct Other {
     pub(super) plan: Plan,
     /// Whether its roots are neither as they were nor as they will be, or services stand still for it.
     pub(super) is_at_work: bool,
+    /// Whether it is being taken back.
+    pub(super) is_reverting: bool,
     /// When its first root was touched.
     pub(super) exchange: Option<jiff::Timestamp>,
+}
+
+impl Other {
+    /// How it comes to an end.
+    pub(super) fn ways(&self) -> Vec<String> {
+        let back = command(&self.plan, "--revert");
+        match self.is_reverting {
+            true => vec![format!("go on taking it back first: {back}")],
+            false => vec![
+                format!("go on with that first: {}", command(&self.plan, "--resume")),
+                format!("or take it back: {back}"),
+            ],
+        }
+    }
 }
 
 fn first_exchange(plan: &Plan, events: &[Event]) -> Option<jiff::Timestamp> {

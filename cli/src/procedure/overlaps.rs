@@ -107,10 +107,8 @@ fn others(folder: &Path, own: &Path) -> Result<Vec<Other>> {
         if path == own || path.extension().is_none_or(|extension| extension != "jsonl") {
             continue;
         }
-        // One that is damaged says so to those who go on with it.
-        if let Ok(Some(other)) = Journal::of_other(&path) {
-            others.push(other);
-        }
+        // What a damaged one says nobody knows: it might be at work.
+        others.extend(Journal::of_other(&path)?);
     }
     Ok(others)
 }
@@ -132,12 +130,7 @@ pub(crate) fn refuse_at_work<'a>(folder: &Path, places: impl Iterator<Item = &'a
                 other.plan.connector,
                 place.display()
             );
-            return Err(Failure::new(why)
-                .hint(format!(
-                    "go on with that first: {}",
-                    command(&other.plan, "--resume")
-                ))
-                .hint(format!("or take it back: {}", command(&other.plan, "--revert"))));
+            return Err(Failure::new(why).hints(other.ways()));
         }
     }
     Ok(())
@@ -176,11 +169,15 @@ fn overlap(a: &Path, b: &Path) -> bool {
     a.starts_with(&b) || b.starts_with(&a)
 }
 
-fn end_first(other: &Plan, why: String) -> Failure {
-    Failure::new(why)
-        .hint(format!("go on with that: {}", command(other, "--resume")))
-        .hint(format!("keep it for good: {}", command(other, "--confirm")))
-        .hint(format!("or take it back: {}", command(other, "--revert")))
+fn end_first(other: &Other, why: String) -> Failure {
+    let failure = Failure::new(why).hints(other.ways());
+    match other.is_reverting {
+        true => failure,
+        false => failure.hint(format!(
+            "or keep it for good: {}",
+            command(&other.plan, "--confirm")
+        )),
+    }
 }
 
 /// Fails where another restore is exchanging the same files, or keeps in them what it replaced.
@@ -191,7 +188,7 @@ pub(crate) fn refuse_others(plan: &Plan, folder: &Path, own: &Path) -> Result<()
                 let (name, place) = (&other.plan.connector, ours.target.display());
                 if other.is_at_work && overlap(&theirs.target, &ours.target) {
                     let why = format!("the restore of {name} is at work on {place}");
-                    return Err(end_first(&other.plan, why));
+                    return Err(end_first(&other, why));
                 }
                 let holders = [&theirs.new, &theirs.old].map(|held| swap::holder(held));
                 let is_kept = |holder: &&Path| {
@@ -202,7 +199,7 @@ pub(crate) fn refuse_others(plan: &Plan, folder: &Path, own: &Path) -> Result<()
                         "the restore of {name} is not over, and its folder {} lies in {place}",
                         kept.display()
                     );
-                    return Err(end_first(&other.plan, why));
+                    return Err(end_first(&other, why));
                 }
             }
         }
@@ -227,7 +224,7 @@ pub(crate) fn refuse_revert(journal: &Journal, folder: &Path) -> Result<()> {
                 other.plan.connector,
                 ours.target.display()
             );
-            return Err(end_first(&other.plan, why));
+            return Err(end_first(&other, why));
         }
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Surroundings, swap};
-use crate::profile::{Note, Phase, Profile, Step, what};
+use crate::profile::{Action, Note, Phase, Profile, Step, what};
 use crate::show::{local_time, quoted};
 
 /// A restore of one connector.
@@ -117,11 +117,12 @@ impl Plan {
     /// The steps for these roots of a profile.
     pub(crate) fn steps(profile: &Profile, roots: &[PlannedRoot], at: &Surroundings) -> Vec<PlannedStep> {
         let of = |phase: Phase| {
-            let steps = profile
-                .steps
-                .of(phase)
-                .iter()
-                .filter(|step| !at.is_elsewhere(step));
+            let has_none = |step: &Step| match &step.action {
+                Action::StopServices { services } | Action::StartServices { services } => services.is_empty(),
+                _ => false,
+            };
+            let steps = profile.steps.of(phase).iter();
+            let steps = steps.filter(move |step| !at.is_elsewhere(step) && !has_none(step));
             steps.map(move |step| of_profile(phase, step, at))
         };
         let mut steps: Vec<PlannedStep> = of(Phase::BeforeRestore).collect();

@@ -10,6 +10,7 @@ use restante_format::id::Id;
 use restante_format::model::{Node, display_bytes};
 use restante_format::names::{from_os, to_os};
 
+use super::files::list;
 use super::overlaps::refuse_nested;
 use super::plan::{Exchange, Plan, PlannedRoot};
 use super::swap::HOLDER;
@@ -237,10 +238,17 @@ fn planned(
     target: PathBuf,
     (include, exclude): (Vec<String>, Vec<String>),
 ) -> Result<PlannedRoot> {
+    if target.is_symlink() && !target.exists() {
+        return Err(
+            Failure::new(format!("{} is a link to what is not there", target.display()))
+                .hint("is it mounted?"),
+        );
+    }
     // Behind a link lies the place itself.
     let target = target.canonicalize().unwrap_or(target);
     let parent = target.parent().unwrap_or(&target);
     let is_mounted = is_mount_point(&target, parent);
+    refuse_mounts(&target)?;
     let mut made: Vec<PathBuf> = (target.ancestors().skip(1))
         .take_while(|folder| folder.symlink_metadata().is_err())
         .map(Path::to_path_buf)
@@ -285,6 +293,43 @@ fn odd_name(error: std::io::Error) -> Failure {
 /// Whether a path ends in this name, and no directory is there.
 fn is_named(path: &Path, name: &[u8]) -> bool {
     path.file_name().is_some_and(|own| from_os(own) == name) && !path.is_dir()
+}
+
+/// Fails where another file system is mounted in a root: moved aside with it, it would be emptied in the end.
+#[cfg(unix)]
+fn refuse_mounts(target: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(metadata) = target.metadata() else {
+        return Ok(());
+    };
+    if !metadata.is_dir() {
+        return Ok(());
+    }
+    // What cannot be looked at is found out by the exchange.
+    for entry in list(target)
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|entry| entry.is_dir)
+    {
+        if entry
+            .path
+            .symlink_metadata()
+            .is_ok_and(|below| below.dev() != metadata.dev())
+        {
+            return Err(Failure::new(format!(
+                "another file system is mounted in {}, at {}",
+                target.display(),
+                entry.path.display()
+            ))
+            .hint("unmount it, and make it a root of its own, or restore to another folder with --to"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn refuse_mounts(_target: &Path) -> Result<()> {
+    Ok(())
 }
 
 /// Whether a directory is the top of a file system: it cannot be renamed, and nothing beside it is on its own.

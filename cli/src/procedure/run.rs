@@ -157,7 +157,8 @@ impl Runner<'_> {
                     findings: findings.collect(),
                     ..Acted::default()
                 };
-                let message = format!("step {number}, {}: {}", planned.text, failure.message);
+                let what = complaint.as_ref().unwrap_or(&planned.text);
+                let message = format!("step {number}, {what}: {}", failure.message);
                 (acted, Failure { message, ..failure })
             }
         };
@@ -169,8 +170,15 @@ impl Runner<'_> {
                 Err(match self.mode {
                     Mode::Rehearsal => failure,
                     Mode::Restore => {
-                        let ways = ways(self.journal.plan());
-                        ways.into_iter().fold(failure, Failure::hint)
+                        let plan = self.journal.plan();
+                        let failure = failure.hints(ways(plan).to_vec());
+                        match planned.phase {
+                            Some(_) => {
+                                let skip = command(plan, &format!("--skip {number}"));
+                                failure.hint(format!("or pass over the step: {skip}"))
+                            }
+                            None => failure,
+                        }
                     }
                 })
             }
@@ -403,13 +411,14 @@ impl Reverter<'_> {
             }
             // What a person passed over going forward is passed over going back.
             let ending = self.journal.ending(number).map(|(ending, ..)| ending);
-            if ending == Some(StepEnding::Skipped) {
+            if ending == Some(StepEnding::Skipped) || self.person.skips(number) {
                 continue;
             }
             self.person.says(&planned.text);
             if let Err(failure) = self.at.act(step, self.progress) {
                 if step.on_failure == OnFailure::Stop {
-                    return Err(failure);
+                    let skip = command(self.journal.plan(), &format!("--revert --skip {}", number + 1));
+                    return Err(failure.hint(format!("pass over it: {skip}")));
                 }
                 self.person.says(&failure.message);
             }

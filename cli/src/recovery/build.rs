@@ -10,7 +10,7 @@ use super::part::{Borrowed, Elsewhere, Part};
 use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::procedure::{Doing, Plan, now, outline, stops};
-use crate::profile::{Action, Note, Phase, Profile, Profiles, Stage, Statement};
+use crate::profile::{Action, Note, Origin, Phase, Profile, Profiles, Stage, Statement};
 use crate::show::{local_time, quoted, rfc3339};
 use crate::state::system_host;
 
@@ -107,9 +107,15 @@ fn candidates<'a>(
         let found = configured.iter().find(|(profile, _)| profile.name == name);
         found.is_some_and(|(_, named)| *named || has_snapshot(name))
     };
+    // Where nothing of Exchange is configured, nothing of it is recovered.
+    let has_built_in = configured
+        .iter()
+        .any(|(profile, _)| profile.origin == Origin::BuiltIn);
+    let is_of_this = |profile: &&Profile| has_built_in || profile.origin == Origin::User;
     let mut candidates = Vec::new();
     for (_, stage) in Stage::ALL {
-        for profile in profiles.iter().filter(|p| p.stage.unwrap_or_default() == stage) {
+        let of_stage = profiles.iter().filter(|p| p.stage.unwrap_or_default() == stage);
+        for profile in of_stage.filter(is_of_this) {
             let name = profile.name.as_str();
             let is_configured = configured.iter().any(|(own, _)| own.name == name);
             let with = profile.recovered_with.iter().find(|with| is_meant(with));

@@ -47,10 +47,13 @@ pub(super) fn choose<'a>(
     let own: Vec<&Listed> = of_any.iter().copied().filter(is_own).collect();
     let candidates = if own.is_empty() { of_any } else { own };
     let is_torn = |listed: &Listed| listed.snapshot.counts.torn > 0;
+    let is_whole = |listed: &Listed| !is_torn(listed) && listed.snapshot.counts.unreadable == 0;
     let Some(newest) = candidates.last().copied() else {
         return Ok(None);
     };
-    let whole = candidates.iter().rev().copied().find(|listed| !is_torn(listed));
+    // Rather one that lacks what could not be read than none.
+    let mut whole = candidates.iter().rev().copied().find(|listed| is_whole(listed));
+    whole = whole.or_else(|| candidates.iter().rev().copied().find(|listed| !is_torn(listed)));
     let listed = match whole {
         _ if wanted.allow_torn => newest,
         Some(whole) => whole,
@@ -59,7 +62,7 @@ pub(super) fn choose<'a>(
     let (mut notes, mut findings) = (Vec::new(), Vec::new());
     if listed.id != newest.id {
         notes.push(format!(
-            "newer ones are torn, the newest is {} of {}: --allow-torn takes it",
+            "newer ones are torn or lack something, the newest is {} of {}: --allow-torn takes it",
             newest.id.short(),
             told(newest)
         ));

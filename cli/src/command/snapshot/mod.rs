@@ -59,6 +59,10 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
         }
         cx.out.detail(&present::detail(&taken));
         present::warn_of_gaps(&cx.out, &taken);
+        if let Some(before) = present::lost_all(&archive, &taken) {
+            cx.out.warn(&before);
+            cx.worsen(Outcome::Incomplete);
+        }
         if present::has_gaps(&taken) {
             cx.worsen(Outcome::Incomplete);
         }

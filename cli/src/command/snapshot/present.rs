@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use restante_format::archive::{Taken, TornSet};
+use restante_format::archive::{Archive, Taken, TornSet};
 use restante_format::model::display_bytes;
 use serde::Serialize;
 
@@ -82,6 +82,19 @@ pub(crate) fn warn_of_gaps(out: &Output, taken: &Taken) {
             unreadable,
         );
     }
+}
+
+/// What is said where a snapshot has no file and the one before it had some: the source may not be mounted.
+pub(crate) fn lost_all(archive: &Archive, taken: &Taken) -> Option<String> {
+    let parent = archive.catalog().get(&taken.snapshot.parent?)?;
+    let before = parent.snapshot.counts.files;
+    (taken.snapshot.counts.files == 0 && before > 0).then(|| {
+        let id = parent.id.short();
+        let files = plural(before, "file", "files");
+        format!(
+            "there is no file any more, and {id}, the snapshot before, had {files}: is everything mounted?"
+        )
+    })
 }
 
 /// A set and the root that it lies in: `mdbdata/databases`.

@@ -113,7 +113,13 @@ fn all(
 }
 
 fn one(at: &Surroundings, step: &Step, progress: &Progress) -> Result<()> {
-    let acted = at.act(step, progress)?;
+    let acted = at.act(step, progress).map_err(|failure| match &step.complaint {
+        Some(complaint) => Failure {
+            message: format!("{complaint}: {}", failure.message),
+            ..failure
+        },
+        None => failure,
+    })?;
     match acted.findings.split_first() {
         None => Ok(()),
         Some((first, rest)) => {
