@@ -5,9 +5,14 @@ use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::failure::{Failure, Result};
+
+/// How long a lock is tried for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Names the folder, where the configuration does not.
 const VARIABLE: &str = "RESTANTE_STATE";
@@ -78,6 +83,20 @@ impl State {
     /// What files about the whole server are called, without an ending.
     pub(crate) fn server_key(&self) -> String {
         file_name(&self.server)
+    }
+
+    /// The same, tried for a moment: a program that a killed process was just starting holds the lock until it runs.
+    ///
+    /// # Errors
+    /// Fails like [`State::lock`].
+    pub(crate) fn lock_soon(&self, connector: &str) -> Result<Option<File>> {
+        let started = Instant::now();
+        loop {
+            match self.lock(connector)? {
+                None if started.elapsed() < PATIENCE => thread::sleep(PATIENCE / 50),
+                other => return Ok(other),
+            }
+        }
     }
 
     /// Takes the lock of a connector: who holds it may take a snapshot on schedule, or put the connector's files

@@ -98,7 +98,7 @@ const ALL: &str = "*";
 /// Fails where another restore is in the way.
 pub(super) fn begin(state: &State, path: &Path, plan: Plan) -> Result<Journal> {
     // So that no two restores find that the other has not begun.
-    let _all = (state.lock(ALL)?).ok_or_else(|| busy("restores"))?;
+    let _all = (state.lock_soon(ALL)?).ok_or_else(|| busy("restores"))?;
     refuse_others(&plan, &state.folder("restores")?, path)?;
     Journal::create(path, plan)
 }
@@ -108,7 +108,7 @@ pub(super) fn still_alone(state: &State, journal: &Journal) -> Result<()> {
     if journal.exchange().is_some() {
         return Ok(());
     }
-    let _all = (state.lock(ALL)?).ok_or_else(|| busy("restores"))?;
+    let _all = (state.lock_soon(ALL)?).ok_or_else(|| busy("restores"))?;
     refuse_others(journal.plan(), &state.folder("restores")?, journal.path())
 }
 
@@ -146,7 +146,7 @@ pub(super) fn refuse_own(plan: &Plan, archive: &Archive, state: &State) -> Resul
 /// # Errors
 /// Fails where somebody else holds it.
 pub(super) fn lock(state: &State, connector: &str) -> Result<File> {
-    state.lock(connector)?.ok_or_else(|| busy(connector))
+    state.lock_soon(connector)?.ok_or_else(|| busy(connector))
 }
 
 fn busy(what: &str) -> Failure {

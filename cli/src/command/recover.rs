@@ -37,7 +37,7 @@ pub(crate) fn run(cx: &mut Context, args: &Recover) -> Result<()> {
     if args.status {
         return status(cx, &profiles, args, &state, &path);
     }
-    let _lock = state.lock(LOCK)?.ok_or_else(|| {
+    let _lock = state.lock_soon(LOCK)?.ok_or_else(|| {
         Failure::new("another process is at work on the recovery of this server")
             .hint("see how far it is: restante recover --status")
     })?;

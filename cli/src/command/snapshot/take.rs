@@ -92,7 +92,7 @@ pub(crate) fn take(
 
 /// The connector's lock: never two at work on one connector. Where there is no folder for locks, nobody holds one.
 fn lock(config: &Config, connector: &str) -> Result<Option<File>> {
-    match State::of(config).and_then(|state| state.lock(connector)) {
+    match State::of(config).and_then(|state| state.lock_soon(connector)) {
         Ok(None) => Err(Failure::new(format!("another process is at work on {connector}"))
             .hint("wait for it: a snapshot, or a restore")),
         Ok(held) => Ok(held),
