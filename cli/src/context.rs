@@ -17,6 +17,7 @@ use crate::failure::{Failure, Outcome, Result, chain};
 use crate::find;
 use crate::select;
 use crate::show::Output;
+use crate::state::system_host;
 
 /// The surroundings of one run.
 pub(crate) struct Context {
@@ -190,6 +191,15 @@ fn look_for_config(folder: &Path) -> Result<()> {
 fn bad_time(option: &str, text: &str) -> Failure {
     Failure::usage(format!("{option}: {text:?} is not a time"))
         .hint("write it as 2026-11-22T08:00:00Z, \"2026-11-22 08:00\", 2026-11-22, 08:42 or \"3h ago\"")
+}
+
+/// Whether this server ever had a snapshot of a connector: then it is missed where it is not there any more.
+pub(crate) fn was_here(archive: &Archive, config: &Config, connector: &str) -> bool {
+    let server = config.server.clone().unwrap_or_else(system_host);
+    let mut all = archive.catalog().all().iter();
+    all.any(|listed| {
+        listed.snapshot.host == server && listed.snapshot.connector.as_deref() == Some(connector)
+    })
 }
 
 /// Fails if no snapshot is of this connector, and suggests one that there is.

@@ -132,3 +132,31 @@ fn an_empty_mount_point_is_noticed() {
     assert_eq!(taken.code, 3, "{taken:?}");
     assert!(taken.stderr.contains("is everything mounted?"), "{taken:?}");
 }
+
+#[test]
+fn a_connector_that_is_gone_is_missed() {
+    let server = Server::new();
+    server.ok(&["snapshot", "-q"]);
+    fs::remove_dir_all(server.path("Exchsrvr/Connect/Msmcon/Maildata")).expect("remove");
+    // Nobody named it, and yet it is not the same as if it had never been on this server.
+    let taken = server.run(&["snapshot"]);
+    assert_eq!(taken.code, 1, "{taken:?}");
+    assert!(
+        taken
+            .stderr
+            .contains("error: connector ms-mail: the root `maildata` is not there"),
+        "{taken:?}"
+    );
+    assert!(
+        taken.stdout.contains("conn-tables"),
+        "the others are taken: {taken:?}"
+    );
+    let listed = server.run(&["--json", "snapshots", "--by-connector"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed.stdout).expect("a document");
+    let row = listed
+        .as_array()
+        .expect("rows")
+        .iter()
+        .find(|row| row["connector"] == "ms-mail");
+    assert_ne!(row.expect("a row")["state"], "unscheduled");
+}

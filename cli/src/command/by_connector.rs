@@ -8,7 +8,7 @@ use restante_format::catalog::Listed;
 use serde::Serialize;
 
 use crate::args::Snapshots;
-use crate::context::{Access, Context};
+use crate::context::{Access, Context, was_here};
 use crate::failure::{Outcome, Result};
 use crate::profile::{Profiles, show_duration};
 use crate::select::timestamp;
@@ -72,17 +72,20 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
     // Those that are not on this server have no schedule to keep. Where nothing is configured at all, that is an
     // error: a monitor must not take it for a good sign.
     let selection = profiles.select(&cx.config, &[])?;
+    let archive = cx.open(Access::Mapped)?;
     let is_absent = |name: &str| selection.absent.iter().any(|(absent, _)| absent == name);
     let configured: Vec<(String, Option<Duration>)> = profiles
         .configured(&cx.config)
         .into_iter()
-        .filter(|(profile, _)| !is_absent(&profile.name) && wanted(&profile.name))
+        .filter(|(profile, _)| {
+            let name = &profile.name;
+            wanted(name) && (!is_absent(name) || was_here(&archive, &cx.config, name))
+        })
         .map(|(profile, _)| (profile.name.clone(), profile.every))
         .collect();
     let host = args.host.clone().or_else(|| cx.config.server.clone());
     let host = host.unwrap_or_else(system_host);
 
-    let archive = cx.open(Access::Mapped)?;
     let now = timestamp(Zoned::now().timestamp());
     let mut newest: BTreeMap<&str, Newest<'_>> = BTreeMap::new();
     for listed in archive.catalog().all() {

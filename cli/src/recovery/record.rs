@@ -1,7 +1,7 @@
 //! How far a recovery came, on disk: the checklist in the first line, then a line for everything that happens to it.
 //! Each line is on disk before the work goes on.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
@@ -342,7 +342,7 @@ impl Record {
 }
 
 fn append_to(path: &Path) -> Result<File> {
-    let opened = OpenOptions::new().append(true).open(path);
+    let opened = File::options().append(true).open(path);
     opened.map_err(|error| cannot("write", path, &error))
 }
 

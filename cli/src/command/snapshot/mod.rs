@@ -17,8 +17,8 @@ use take::Settings;
 
 use super::init;
 use crate::args::Snapshot;
-use crate::context::{Access, Context};
-use crate::failure::{Outcome, Result};
+use crate::context::{Access, Context, was_here};
+use crate::failure::{Failure, Outcome, Result};
 use crate::profile::{Profiles, ResolvedConnector};
 
 /// Takes one snapshot, or one for each connector.
@@ -26,9 +26,20 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
     // A script that asks for one thing gets one document, and for any number of connectors an array, however many
     // there happen to be.
     let one = args.stdin.is_some() || !args.paths.is_empty() || args.connectors.len() == 1;
-    let jobs = jobs(cx, args)?;
+    let mut absent = Vec::new();
+    let jobs = jobs(cx, args, &mut absent)?;
     let folder = cx.archive_folder()?;
     let mut archive = open(cx, args, &folder)?;
+    for (name, why) in absent {
+        if was_here(&archive, &cx.config, &name) {
+            cx.out.error(Failure::new(why).hint(format!(
+                "there are snapshots of it; where it is gone for good: [connector.{name}] enabled = false"
+            )));
+            cx.worsen(Outcome::Failed);
+        } else {
+            cx.out.notice(&format!("{name} is left out: {why}"));
+        }
+    }
     let width = jobs
         .iter()
         .map(|job| job.title.chars().count())
@@ -101,7 +112,9 @@ fn open(cx: &mut Context, args: &Snapshot, folder: &Path) -> Result<Archive> {
 }
 
 /// What is to be taken, before the archive is touched.
-fn jobs(cx: &mut Context, args: &Snapshot) -> Result<Vec<Job>> {
+///
+/// Connectors that nobody named and that are not there come to `absent`, each with the reason.
+fn jobs(cx: &mut Context, args: &Snapshot, absent: &mut Vec<(String, String)>) -> Result<Vec<Job>> {
     if let Some(name) = &args.stdin {
         return Ok(vec![job::of_stdin(name)]);
     }
@@ -110,9 +123,7 @@ fn jobs(cx: &mut Context, args: &Snapshot) -> Result<Vec<Job>> {
     }
     let profiles = Profiles::load(&cx.config)?;
     let selection = profiles.select(&cx.config, &args.connectors)?;
-    for (name, why) in &selection.absent {
-        cx.out.notice(&format!("{name} is left out: {why}"));
-    }
+    absent.clone_from(&selection.absent);
     for (_, error) in selection.failed {
         cx.out.error(error.into());
         cx.worsen(Outcome::Failed);

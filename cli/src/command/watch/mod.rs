@@ -9,10 +9,10 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use restante_format::archive::Memory;
+use restante_format::archive::{Archive, Memory};
 
 use crate::args::Watch;
-use crate::context::{Access, Context};
+use crate::context::{Access, Context, was_here};
 use crate::failure::{Failure, Outcome, Result};
 use crate::profile::{Profile, Profiles, show_duration};
 use crate::state::State;
@@ -37,14 +37,15 @@ struct Watched<'a> {
 /// Takes snapshots until it is stopped.
 pub(crate) fn run(cx: &mut Context, args: &Watch) -> Result<()> {
     let profiles = Profiles::load(&cx.config)?;
+    let folder = cx.archive_folder()?;
+    // An archive that is not there now was never there: whoever starts this should hear of it.
+    let archive = cx.open_at(&folder, Access::Mapped)?;
     let watched = if args.connectors.is_empty() {
-        scheduled(cx, &profiles)?
+        scheduled(cx, &profiles, &archive)?
     } else {
         named(cx, &profiles, &args.connectors)?
     };
-    let folder = cx.archive_folder()?;
-    // An archive that is not there now was never there: whoever starts this should hear of it.
-    drop(cx.open_at(&folder, Access::Mapped)?);
+    drop(archive);
     // Damage was warned of. It is for `verify` to tell scripts.
     cx.outcome = Outcome::Done;
     let state = State::of(&cx.config)?;
@@ -120,12 +121,16 @@ fn work(cx: &mut Context, workers: Vec<Worker<'_>>, reporter: &mut Reporter) -> 
 }
 
 /// Every configured connector that has a schedule.
-fn scheduled<'a>(cx: &Context, profiles: &'a Profiles) -> Result<Vec<Watched<'a>>> {
+fn scheduled<'a>(cx: &Context, profiles: &'a Profiles, archive: &Archive) -> Result<Vec<Watched<'a>>> {
     let selection = profiles.select(&cx.config, &[])?;
     for (name, why) in &selection.absent {
-        cx.out.notice(&format!("{name} is left out: {why}"));
+        if !was_here(archive, &cx.config, name) {
+            cx.out.notice(&format!("{name} is left out: {why}"));
+        }
     }
-    let is_absent = |name: &String| selection.absent.iter().any(|(absent, _)| absent == name);
+    let is_absent = |name: &String| {
+        selection.absent.iter().any(|(absent, _)| absent == name) && !was_here(archive, &cx.config, name)
+    };
     let mut watched = Vec::new();
     for (profile, _) in profiles.configured(&cx.config) {
         match profile.every {
