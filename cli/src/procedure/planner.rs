@@ -10,7 +10,6 @@ use restante_format::id::Id;
 use restante_format::model::{Node, display_bytes};
 use restante_format::names::{from_os, to_os};
 
-use super::files::list;
 use super::overlaps::refuse_nested;
 use super::plan::{Exchange, Plan, PlannedRoot};
 use super::swap::HOLDER;
@@ -306,7 +305,7 @@ fn refuse_mounts(target: &Path) -> Result<()> {
         return Ok(());
     }
     // What cannot be looked at is found out by the exchange.
-    for entry in list(target)
+    for entry in super::files::list(target)
         .unwrap_or_default()
         .into_iter()
         .filter(|entry| entry.is_dir)
