@@ -369,8 +369,10 @@ mod tests {
             .status();
         assert!(copied.unwrap().success());
         // The folders themselves differ, and only where the root counts is that a difference.
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(b.path(), mode).unwrap();
+        for (folder, mode) in [(&a, 0o700), (&b, 0o755)] {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+            std::fs::set_permissions(folder.path(), mode).unwrap();
+        }
         assert!(judge(a.path(), b.path(), true).is_err());
         judge(a.path(), b.path(), false).unwrap();
         std::fs::write(b.path().join("x"), "2").unwrap();
