@@ -14,6 +14,7 @@ use crate::profile::{
     Document, Draft, Hint, Location, Origin, Override, Section, absolute, checked_key, is_plain_name,
     parse_file, parse_section,
 };
+use crate::state::system_host;
 
 /// The file's name wherever it is looked for.
 const FILE_NAME: &str = "restante.toml";
@@ -103,6 +104,11 @@ impl ServiceCommands {
 }
 
 impl Config {
+    /// The name that this server's snapshots bear: its own, else the system's.
+    pub(crate) fn server_name(&self) -> String {
+        self.server.clone().unwrap_or_else(system_host)
+    }
+
     /// The connectors that a name stands for: those of a group, or the name itself.
     pub(crate) fn members<'a>(&'a self, name: &'a String) -> &'a [String] {
         match self.groups.get(name) {

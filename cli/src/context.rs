@@ -17,7 +17,6 @@ use crate::failure::{Failure, Outcome, Result, chain};
 use crate::find;
 use crate::select;
 use crate::show::Output;
-use crate::state::system_host;
 
 /// The surroundings of one run.
 pub(crate) struct Context {
@@ -195,7 +194,7 @@ fn bad_time(option: &str, text: &str) -> Failure {
 
 /// Whether this server ever had a snapshot of a connector: then it is missed where it is not there any more.
 pub(crate) fn was_here(archive: &Archive, config: &Config, connector: &str) -> bool {
-    let server = config.server.clone().unwrap_or_else(system_host);
+    let server = config.server_name();
     let mut all = archive.catalog().all().iter();
     all.any(|listed| {
         listed.snapshot.host == server && listed.snapshot.connector.as_deref() == Some(connector)

@@ -52,7 +52,7 @@ impl State {
             )));
         };
         let folder = std::path::absolute(&folder).unwrap_or(folder);
-        let server = config.server.clone().unwrap_or_else(system_host);
+        let server = config.server_name();
         Ok(Self { folder, server })
     }
 

@@ -13,7 +13,6 @@ use crate::failure::{Outcome, Result};
 use crate::profile::{Profiles, show_duration};
 use crate::select::timestamp;
 use crate::show::{Align, Table, count, local_time, rfc3339};
-use crate::state::system_host;
 
 /// A snapshot is not late before it is so late, however often one is due.
 const LEAST_TOLERANCE: Duration = Duration::from_secs(5);
@@ -83,8 +82,7 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
         })
         .map(|(profile, _)| (profile.name.clone(), profile.every))
         .collect();
-    let host = args.host.clone().or_else(|| cx.config.server.clone());
-    let host = host.unwrap_or_else(system_host);
+    let host = args.host.clone().unwrap_or_else(|| cx.config.server_name());
 
     let now = timestamp(Zoned::now().timestamp());
     let mut newest: BTreeMap<&str, Newest<'_>> = BTreeMap::new();

@@ -2,12 +2,11 @@
 
 use std::fs::File;
 
-use restante_format::source::{Filter, Patterns};
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, Result};
-use crate::procedure::{Found, RootAt, Surroundings, list};
+use crate::procedure::{Found, RootAt, Surroundings, filter, list, surroundings_of};
 use crate::profile::{OnFailure, Phase, Profile, Profiles, ResolvedConnector, ResolvedRoot};
 use crate::show::{count, plural, size};
 
@@ -141,12 +140,7 @@ fn check(cx: &Context, profile: &Profile, connector: ResolvedConnector) -> Docum
 
 /// What a snapshot would take of a root.
 fn taken(root: &ResolvedRoot) -> Result<Vec<Found>> {
-    let patterns = |globs: &[String]| Patterns {
-        globs: globs.to_vec(),
-        ignore_case: root.case_insensitive,
-    };
-    let filter = Filter::new(&patterns(&root.include), &[patterns(&root.exclude)])
-        .map_err(|error| Failure::new(format!("{error}: {}", error.source.kind())))?;
+    let filter = filter(&root.include, &root.exclude, root.case_insensitive)?;
     let mut found = list(&root.path)?;
     let mut left_out: Vec<Vec<u8>> = Vec::new();
     found.retain(|entry| {
@@ -170,15 +164,9 @@ fn run_checks(cx: &Context, profile: &Profile, connector: &ResolvedConnector, do
         .roots
         .iter()
         .map(|root| (root.name.clone(), RootAt::live(root.path.clone())));
-    let places = cx.config.roots.iter();
     let at = Surroundings {
-        connector: connector.name.clone(),
         roots: roots.collect(),
-        places: places
-            .map(|(name, place)| (name.clone(), place.path.clone()))
-            .collect(),
-        ignore_case: profile.case_insensitive,
-        ..Surroundings::default()
+        ..surroundings_of(profile, &cx.config, String::new())
     };
     for step in profile
         .steps

@@ -23,7 +23,7 @@ use crate::procedure::{
 };
 use crate::profile::{Profile, Profiles, paragraph};
 use crate::show::{plural, quoted, with_progress};
-use crate::state::{State, system_host};
+use crate::state::State;
 
 /// Plans, does, goes on with, takes back or confirms a restore.
 pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<()> {
@@ -61,7 +61,7 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
             "go on with that: {}",
             command(journal.plan(), "--revert")
         ))),
-        Some(journal) if goes_on => go(cx, profile, journal, args),
+        Some(journal) if goes_on => go(cx, profile, journal, args, &state),
         Some(journal) => Err(under_way(&journal)),
         None if own.confirm || own.revert || own.resume => Err(Failure::new(format!(
             "no restore of {connector} is under way"
@@ -202,7 +202,7 @@ pub(super) fn under_way(journal: &Journal) -> Failure {
 fn named<'a>(cx: &Context, archive: &'a Archive, args: &Restore, connector: &str) -> Result<&'a Listed> {
     if args.snapshot.is_none() {
         check_connector(archive, connector)?;
-        let server = cx.config.server.clone().unwrap_or_else(system_host);
+        let server = cx.config.server_name();
         return find::newest_of(archive, connector, &server);
     }
     let text = match args.snapshot.as_ref().and_then(|text| text.to_str()) {
@@ -269,7 +269,7 @@ fn check_numbers(plan: &Plan, args: &Restore) -> Result<()> {
 }
 
 /// Goes on with a restore.
-fn go(cx: &mut Context, profile: &Profile, journal: Journal, args: &Restore) -> Result<()> {
+fn go(cx: &mut Context, profile: &Profile, journal: Journal, args: &Restore, state: &State) -> Result<()> {
     let plan = journal.plan();
     check_numbers(plan, args)?;
     let folder = cx.archive_folder()?;
@@ -287,8 +287,7 @@ fn go(cx: &mut Context, profile: &Profile, journal: Journal, args: &Restore) -> 
     }
     let archive = cx.open(Access::Mapped)?;
     let (listed, _) = cx.find(&archive, &OsString::from(plan.snapshot.clone()))?;
-    let state = State::of(&cx.config)?;
-    still_alone(&state, &journal)?;
+    still_alone(state, &journal)?;
     forward(cx, profile, &archive, listed, journal, args)
 }
 

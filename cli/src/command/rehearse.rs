@@ -7,7 +7,6 @@ use std::time::Instant;
 use restante_format::archive::{Archive, CompareReport, Located};
 use restante_format::catalog::Listed;
 use restante_format::model::display_bytes;
-use restante_format::source::{Filter, Patterns};
 use serde::Serialize;
 
 use super::procedure::Document as StepsDocument;
@@ -16,14 +15,13 @@ use crate::args::Rehearse;
 use crate::context::{Access, Context, check_connector};
 use crate::failure::{Failure, Outcome, Result};
 use crate::find;
-use crate::procedure::remove_tree;
 use crate::procedure::{
-    Answer, Going, Journal, Mode, Person, Plan, PlannedStep, Runner, StepEnding, differences, make_plan,
-    surroundings,
+    Answer, Going, Journal, Mode, Person, Plan, PlannedStep, Runner, StepEnding, differences, filter,
+    make_plan, random_digits, remove_tree, surroundings,
 };
 use crate::profile::{Action, At, Phase, Profile, Profiles};
 use crate::show::{Align, Table, duration, plural, quoted, rfc3339, size, warn, with_progress};
-use crate::state::{State, make_private, system_host};
+use crate::state::{State, make_private};
 
 /// Rehearses the restore of each connector.
 pub(crate) fn run(cx: &mut Context, args: &Rehearse) -> Result<()> {
@@ -68,7 +66,7 @@ pub(crate) fn run(cx: &mut Context, args: &Rehearse) -> Result<()> {
         let started = Instant::now();
         let mut rehearsal = Rehearsal::new(cx, profile);
         if let Err(failure) = rehearsal.go(cx, &archive, profile, args, &state) {
-            if failure.code == INTERRUPTED {
+            if failure.is_interrupted() {
                 return Err(failure);
             }
             rehearsal.fail(&failure);
@@ -82,9 +80,6 @@ pub(crate) fn run(cx: &mut Context, args: &Rehearse) -> Result<()> {
     }
     tell(cx, &rehearsals)
 }
-
-/// The exit code of a run that was stopped.
-const INTERRUPTED: u8 = 130;
 
 fn tell(cx: &mut Context, rehearsals: &[Rehearsal]) -> Result<()> {
     if cx.out.json {
@@ -198,7 +193,7 @@ impl Rehearsal {
             Some(which) => cx.find(archive, format!("{}@{which}", profile.name).as_ref())?.0,
             None => {
                 check_connector(archive, &profile.name)?;
-                let server = cx.config.server.clone().unwrap_or_else(system_host);
+                let server = cx.config.server_name();
                 find::newest_of(archive, &profile.name, &server)?
             }
         };
@@ -219,11 +214,10 @@ impl Rehearsal {
             Some(folder) => std::path::absolute(folder).unwrap_or_else(|_| folder.clone()),
             None => state.folder("scratch")?,
         };
-        let mut token = [0; 4];
-        getrandom::fill(&mut token)
-            .map_err(|error| Failure::new(format!("cannot name a scratch folder: {error}")))?;
-        let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
-        let scratch = Scratch::make(base.join(format!("restante-rehearsal-{token}")), args.keep)?;
+        let scratch = Scratch::make(
+            base.join(format!("restante-rehearsal-{}", random_digits(4)?)),
+            args.keep,
+        )?;
         let plan = make_plan(
             profile,
             &cx.config,
@@ -396,12 +390,7 @@ fn compare(
 ) -> Result<CompareReport> {
     let root = &plan.roots[root];
     let located: Located = archive.locate(listed, &root.inside)?;
-    let left_out = Patterns {
-        globs: removed.to_vec(),
-        ignore_case: plan.ignore_case,
-    };
-    let filter = Filter::new(&Patterns::default(), &[left_out])
-        .map_err(|error| Failure::new(format!("{error}: {}", error.source.kind())))?;
+    let filter = filter(&[], removed, plan.ignore_case)?;
     Ok(archive.compare(&located, &root.target, Some(&filter), &cx.progress)?)
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use restante_format::archive::{self, Archive, Located, RestoreReport};
 use restante_format::catalog::Listed;
-use restante_format::model::display_bytes;
+use restante_format::model::{Snapshot, display_bytes};
 use serde::Serialize;
 
 use crate::args::{Overwrite, Restore};
@@ -158,31 +158,39 @@ pub(super) fn refuse_torn(
     let mut failure = Failure::new(format!(
         "snapshot {id} has a torn file: {path} changed while it was read{more}"
     ));
-    let whole = archive.catalog().all().iter().rev().find(|other| {
-        let o = &other.snapshot;
-        o.time < snapshot.time
-            && (&o.host, &o.connector, &o.paths) == (&snapshot.host, &snapshot.connector, &snapshot.paths)
-            && o.counts.torn == 0
-    });
-    if let Some(whole) = whole {
-        let id = whole.id.short();
-        let time = local_time(whole.snapshot.time, "%Y-%m-%d %H:%M");
-        let path = if inside.is_empty() {
-            String::new()
-        } else {
-            format!(":{}", display_bytes(inside))
-        };
-        let connector = snapshot
-            .connector
-            .as_ref()
-            .map(|name| format!("{name}@"))
-            .unwrap_or_default();
-        failure = failure.hint(format!(
-            "the last whole one is {id} ({time}): {}",
-            command(&format!("{connector}{id}{path}"))
-        ));
+    let is_whole = |other: &Snapshot| other.paths == snapshot.paths && other.counts.torn == 0;
+    if let Some(hint) = last_whole(archive, listed, inside, is_whole, command) {
+        failure = failure.hint(hint);
     }
     Err(failure.hint("to restore the torn file all the same, add --allow-torn"))
+}
+
+/// The newest snapshot before this one, of the same source, that is whole, and the command that restores it.
+fn last_whole(
+    archive: &Archive,
+    listed: &Listed,
+    inside: &[u8],
+    is_whole: impl Fn(&Snapshot) -> bool,
+    command: &dyn Fn(&str) -> String,
+) -> Option<String> {
+    let snapshot = &listed.snapshot;
+    let mut all = archive.catalog().all().iter().rev();
+    let whole = all.find(|other| {
+        let o = &other.snapshot;
+        o.time < snapshot.time
+            && (&o.host, &o.connector) == (&snapshot.host, &snapshot.connector)
+            && is_whole(o)
+    })?;
+    let id = whole.id.short();
+    let time = local_time(whole.snapshot.time, "%Y-%m-%d %H:%M");
+    let connector = snapshot.connector.as_ref();
+    let connector = connector.map(|name| format!("{name}@")).unwrap_or_default();
+    let path = match inside {
+        [] => String::new(),
+        inside => format!(":{}", display_bytes(inside)),
+    };
+    let restore = command(&format!("{connector}{id}{path}"));
+    Some(format!("the last whole one is {id} ({time}): {restore}"))
 }
 
 /// By a connector's procedure a path that the snapshot lacks would go: what is there is replaced.
@@ -202,17 +210,9 @@ pub(super) fn refuse_gaps(
         "snapshot {id} lacks {what} that could not be read: {}",
         display_bytes(&first.path)
     ));
-    let whole = archive.catalog().all().iter().rev().find(|other| {
-        let o = &other.snapshot;
-        o.time < snapshot.time
-            && (&o.host, &o.connector) == (&snapshot.host, &snapshot.connector)
-            && o.counts.torn + o.counts.unreadable == 0
-    });
-    if let (Some(whole), Some(connector)) = (whole, &snapshot.connector) {
-        let id = whole.id.short();
-        let time = local_time(whole.snapshot.time, "%Y-%m-%d %H:%M");
-        let restore = command(&format!("{connector}@{id}"));
-        failure = failure.hint(format!("the last whole one is {id} ({time}): {restore}"));
+    let is_whole = |other: &Snapshot| other.counts.torn + other.counts.unreadable == 0;
+    if let Some(hint) = last_whole(archive, listed, &[], is_whole, command) {
+        failure = failure.hint(hint);
     }
     Err(failure
         .hint("to restore it all the same, add --allow-torn: what it lacks is then set aside with the rest"))

@@ -84,11 +84,19 @@ pub(super) fn is_there(path: &Path) -> Result<bool> {
     }
 }
 
+/// What takes the paths that `include` matches, every one where it has no pattern, but for those that `exclude` does.
+pub(crate) fn filter(include: &[String], exclude: &[String], ignore_case: bool) -> Result<Filter> {
+    let patterns = |globs: &[String]| Patterns {
+        globs: globs.to_vec(),
+        ignore_case,
+    };
+    Filter::new(&patterns(include), &[patterns(exclude)])
+        .map_err(|error| Failure::new(format!("{error}: {}", error.source.kind())))
+}
+
 /// What takes the paths that match one of the patterns.
 pub(super) fn matching(patterns: &[String], ignore_case: bool) -> Result<Filter> {
-    let globs = patterns.to_vec();
-    Filter::new(&Patterns { globs, ignore_case }, &[])
-        .map_err(|error| Failure::new(format!("{error}: {}", error.source.kind())))
+    filter(patterns, &[], ignore_case)
 }
 
 /// The one entry at a path below a directory; names compare in any case where `ignore_case` says so.
@@ -148,30 +156,15 @@ pub(super) fn delete(
     ignore_case: bool,
     keep: Option<&Path>,
 ) -> Result<Vec<Vec<u8>>> {
-    let filter = matching(patterns, ignore_case)?;
-    let mut gone = Vec::new();
-    for file in list(folder)? {
-        if file.is_dir || !filter.includes(&file.below) {
-            continue;
-        }
-        let kept = keep.map(|keep| keep.join(file.path.strip_prefix(folder).unwrap_or(&file.path)));
-        match kept {
+    each(folder, patterns, ignore_case, |file, below| {
+        match keep.map(|keep| keep.join(below)) {
             // What was there first is kept; what was made since then is not.
-            Some(kept) if !is_there(&kept)? => {
-                if let Some(parent) = kept.parent() {
-                    fs::create_dir_all(parent).map_err(|error| cannot("make folder", parent, error))?;
-                }
-                crash::point()
-                    .and_then(|()| fs::rename(&file.path, &kept))
-                    .map_err(|error| cannot("delete", &file.path, error))?;
-            }
+            Some(kept) if !is_there(&kept)? => move_to(&file.path, &kept, "delete"),
             _ => crash::point()
                 .and_then(|()| fs::remove_file(&file.path))
-                .map_err(|error| cannot("delete", &file.path, error))?,
+                .map_err(|error| cannot("delete", &file.path, error)),
         }
-        gone.push(file.below);
-    }
-    Ok(gone)
+    })
 }
 
 /// Moves the files that match into another directory, under the paths that they had.
@@ -181,20 +174,35 @@ pub(super) fn set_aside(
     ignore_case: bool,
     aside: &Path,
 ) -> Result<Vec<Vec<u8>>> {
+    each(folder, patterns, ignore_case, |file, below| {
+        move_to(&file.path, &aside.join(below), "set aside")
+    })
+}
+
+/// Does something to each of the files that match, directories excepted. Returns their paths below the directory.
+fn each(
+    folder: &Path,
+    patterns: &[String],
+    ignore_case: bool,
+    mut work: impl FnMut(&Found, &Path) -> Result<()>,
+) -> Result<Vec<Vec<u8>>> {
     let filter = matching(patterns, ignore_case)?;
-    let mut gone = Vec::new();
+    let mut done = Vec::new();
     for file in list(folder)? {
         if !file.is_dir && filter.includes(&file.below) {
-            let below = file.path.strip_prefix(folder).unwrap_or(&file.path);
-            let target = aside.join(below);
-            if let Some(parent) = target.parent() {
-                fs::create_dir_all(parent).map_err(|error| cannot("make folder", parent, error))?;
-            }
-            crash::point()
-                .and_then(|()| fs::rename(&file.path, &target))
-                .map_err(|error| cannot("set aside", &file.path, error))?;
-            gone.push(file.below);
+            work(&file, file.path.strip_prefix(folder).unwrap_or(&file.path))?;
+            done.push(file.below);
         }
     }
-    Ok(gone)
+    Ok(done)
+}
+
+/// Moves a file, and makes the folders on the way; `what` says in an error what that was for.
+fn move_to(path: &Path, target: &Path, what: &'static str) -> Result<()> {
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent).map_err(|error| cannot("make folder", parent, error))?;
+    }
+    crash::point()
+        .and_then(|()| fs::rename(path, target))
+        .map_err(|error| cannot(what, path, error))
 }

@@ -279,11 +279,8 @@ impl Journal {
         };
         let last = plan.steps.iter().rposition(is_work).map_or(0, |last| last + 1);
         let is_open = |step: usize| {
-            let ended = events.iter().rev().find_map(|event| match event {
-                Event::Ended { step: at, ending, .. } if *at == step => Some(*ending),
-                _ => None,
-            });
-            ended.is_none_or(|ending| ending == StepEnding::Failed)
+            let ended = ending_of(&events, step);
+            ended.is_none_or(|(ending, ..)| ending == StepEnding::Failed)
         };
         let is_touched = events
             .iter()
@@ -324,16 +321,7 @@ impl Journal {
 
     /// How a step ended the last time, if it did.
     pub(crate) fn ending(&self, step: usize) -> Option<(StepEnding, &[String], &[String])> {
-        self.events.iter().rev().find_map(|event| match event {
-            Event::Ended {
-                step: at,
-                ending,
-                notes,
-                findings,
-                ..
-            } if *at == step => Some((*ending, &notes[..], &findings[..])),
-            _ => None,
-        })
+        ending_of(&self.events, step)
     }
 
     /// When a step ended the last time, if it did.
@@ -421,6 +409,20 @@ fn first_exchange(plan: &Plan, events: &[Event]) -> Option<jiff::Timestamp> {
             let doing = &plan.steps.get(*step)?.doing;
             matches!(doing, Doing::SetAside { .. }).then(|| time.parse().ok())?
         }
+        _ => None,
+    })
+}
+
+/// How a step ended the last time, if it did.
+fn ending_of(events: &[Event], step: usize) -> Option<(StepEnding, &[String], &[String])> {
+    events.iter().rev().find_map(|event| match event {
+        Event::Ended {
+            step: at,
+            ending,
+            notes,
+            findings,
+            ..
+        } if *at == step => Some((*ending, &notes[..], &findings[..])),
         _ => None,
     })
 }

@@ -24,11 +24,13 @@ mod swap;
 mod tests;
 
 pub(crate) use act::{RootAt, Surroundings};
-pub(crate) use files::{Found, list};
+pub(crate) use files::{Found, filter, list};
 pub(crate) use journal::{Journal, StepEnding, confirmed, now};
 pub(crate) use neighbours::{stops, with_neighbours, with_services};
 pub(crate) use overlaps::{refuse_at_work, refuse_inside, refuse_others, refuse_revert, unknown};
 pub(crate) use plan::{Doing, Plan, PlannedStep, command};
-pub(crate) use planner::{Going, for_a_copy, make_plan, outline, surroundings, surroundings_of};
+pub(crate) use planner::{
+    Going, for_a_copy, make_plan, outline, random_digits, surroundings, surroundings_of,
+};
 pub(crate) use run::{Answer, Mode, Person, Reached, Reverter, Runner, clear, stops_services};
 pub(crate) use swap::{KEPT, remove_tree, sync_folder};

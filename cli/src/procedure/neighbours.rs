@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::overlaps::real;
 use crate::config::Config;
 use crate::profile::{Action, Note, OnFailure, Phase, Profile, Profiles, Step};
 
@@ -80,7 +81,7 @@ fn places(profile: &Profile, config: &Config) -> Vec<PathBuf> {
 }
 
 fn comparable(path: &Path, ignore_case: bool) -> PathBuf {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let path = real(path);
     match ignore_case {
         true => path.to_string_lossy().to_lowercase().into(),
         false => path,

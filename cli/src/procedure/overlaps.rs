@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use restante_format::names::from_os;
 
-use super::files::{cannot, is_there, list};
+use super::files::{cannot, filter, is_there, list};
 use super::journal::{Journal, Other};
 use super::plan::{Exchange, Plan, PlannedRoot, command};
-use super::swap::{self, filter};
+use super::swap;
 use crate::failure::{Failure, Result};
 
 /// Where a path really lies, as far down as anything is there.
-fn real(path: &Path) -> PathBuf {
+pub(super) fn real(path: &Path) -> PathBuf {
     for known in path.ancestors() {
         if let (Ok(real), Ok(rest)) = (known.canonicalize(), path.strip_prefix(known)) {
             return match rest.as_os_str().is_empty() {
@@ -33,7 +33,7 @@ fn leaves(root: &PlannedRoot, ignore_case: bool, path: &Path) -> Result<bool> {
     if root.exchange == Exchange::Whole {
         return Ok(false);
     }
-    let filter = filter(root, ignore_case)?;
+    let filter = filter(&root.include, &root.exclude, ignore_case)?;
     let mut at = Vec::new();
     for name in below {
         restante_format::model::push_name(&mut at, &from_os(name));

@@ -18,7 +18,6 @@ use crate::config::Config;
 use crate::failure::{Failure, Result};
 use crate::profile::{Action, At, Phase, PlaceOf, Profile, Root, Step};
 use crate::show::rfc3339;
-use crate::state::system_host;
 
 /// Where a restore goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +38,7 @@ pub(crate) fn surroundings_of(profile: &Profile, config: &Config, archive: Strin
     let places = config.roots.iter();
     Surroundings {
         connector: profile.name.clone(),
-        server: config.server.clone().unwrap_or_else(system_host),
+        server: config.server_name(),
         archive,
         snapshot: None,
         roots: BTreeMap::new(),
@@ -63,7 +62,7 @@ pub(crate) fn make_plan(
     listed: &Listed,
     going: Going<'_>,
 ) -> Result<Plan> {
-    let run = new_run()?;
+    let run = random_digits(4)?;
     let mut roots = Vec::new();
     for (name, inside, last) in roots_of(profile, archive, listed)? {
         let Some(own) = profile.roots.iter().find(|root| root.name == name) else {
@@ -110,7 +109,10 @@ pub(crate) fn make_plan(
             Some(_) => (Vec::new(), Vec::new()),
             None => (place.include, place.exclude),
         };
-        roots.push(planned(&run, name, inside, target, patterns)?);
+        refuse_dangling(&target)?;
+        let root = planned(&run, name, inside, target, patterns)?;
+        refuse_mounts(&root.target)?;
+        roots.push(root);
     }
     refuse_nested(&roots, profile.case_insensitive)?;
     if roots.is_empty() {
@@ -120,7 +122,7 @@ pub(crate) fn make_plan(
             profile.name
         )));
     }
-    let mut plan = Plan {
+    let plan = Plan {
         run,
         connector: profile.name.clone(),
         archive: absolute(Path::new(&archive.location())).display().to_string(),
@@ -134,9 +136,14 @@ pub(crate) fn make_plan(
         roots,
         steps: Vec::new(),
     };
+    Ok(with_steps(plan, profile, config, archive))
+}
+
+/// The plan with the profile's steps for its roots.
+fn with_steps(mut plan: Plan, profile: &Profile, config: &Config, archive: &Archive) -> Plan {
     let at = plan.surroundings(surroundings(profile, config, archive));
     plan.steps = Plan::steps(profile, &plan.roots, &at);
-    Ok(plan)
+    plan
 }
 
 fn absolute(path: &Path) -> PathBuf {
@@ -177,7 +184,7 @@ pub(crate) fn outline(
         root.old = "a folder beside it".into();
         roots.push(root);
     }
-    let mut plan = Plan {
+    let plan = Plan {
         run: String::new(),
         connector: profile.name.clone(),
         archive: archive.location(),
@@ -190,9 +197,7 @@ pub(crate) fn outline(
         roots,
         steps: Vec::new(),
     };
-    let at = plan.surroundings(surroundings(profile, config, archive));
-    plan.steps = Plan::steps(profile, &plan.roots, &at);
-    Ok(plan)
+    Ok(with_steps(plan, profile, config, archive))
 }
 
 /// Where a root will lie, as far as the configuration says.
@@ -237,17 +242,10 @@ fn planned(
     target: PathBuf,
     (include, exclude): (Vec<String>, Vec<String>),
 ) -> Result<PlannedRoot> {
-    if target.is_symlink() && !target.exists() {
-        return Err(
-            Failure::new(format!("{} is a link to what is not there", target.display()))
-                .hint("is it mounted?"),
-        );
-    }
     // Behind a link lies the place itself.
     let target = target.canonicalize().unwrap_or(target);
     let parent = target.parent().unwrap_or(&target);
     let is_mounted = is_mount_point(&target, parent);
-    refuse_mounts(&target)?;
     let mut made: Vec<PathBuf> = (target.ancestors().skip(1))
         .take_while(|folder| folder.symlink_metadata().is_err())
         .map(Path::to_path_buf)
@@ -292,6 +290,17 @@ fn odd_name(error: std::io::Error) -> Failure {
 /// Whether a path ends in this name, and no directory is there.
 fn is_named(path: &Path, name: &[u8]) -> bool {
     path.file_name().is_some_and(|own| from_os(own) == name) && !path.is_dir()
+}
+
+/// Fails where a root is a link to what is not there: its share may not be mounted.
+fn refuse_dangling(target: &Path) -> Result<()> {
+    if target.is_symlink() && !target.exists() {
+        return Err(
+            Failure::new(format!("{} is a link to what is not there", target.display()))
+                .hint("is it mounted?"),
+        );
+    }
+    Ok(())
 }
 
 /// Fails where another file system is mounted in a root: moved aside with it, it would be emptied in the end.
@@ -410,10 +419,10 @@ fn folders(archive: &Archive, node: &Node) -> Result<Vec<(Vec<u8>, Id)>> {
     Ok(folders)
 }
 
-/// Eight hexadecimal digits that no other run has.
-fn new_run() -> Result<String> {
-    let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::new(format!("cannot name a restore: {error}")))?;
+/// As many random bytes as hexadecimal digits, for names that nobody else has.
+pub(crate) fn random_digits(count: usize) -> Result<String> {
+    let mut bytes = vec![0; count];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::new(format!("cannot get random bytes: {error}")))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

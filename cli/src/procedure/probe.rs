@@ -5,7 +5,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::files::cannot;
-use crate::failure::{Failure, Result};
+use super::planner::random_digits;
+use crate::failure::Result;
 
 /// What a probe's name begins and ends with. A gateway that polls the directory must not take it for work: those of
 /// GroupWise take `*.api`.
@@ -22,10 +23,7 @@ pub(super) fn probe(folder: &Path) -> Result<()> {
             let _ = fs::remove_file(entry.path());
         }
     }
-    let mut token = [0; 8];
-    getrandom::fill(&mut token)
-        .map_err(|error| Failure::new(format!("cannot make a name for a probe: {error}")))?;
-    let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
+    let token = random_digits(8)?;
     let path = folder.join(format!("{}{token}{}", NAME.0, NAME.1));
     let mut file = File::create_new(&path).map_err(|error| cannot("write", &path, error))?;
     let guard = Guard(path.clone());

@@ -328,12 +328,8 @@ impl Reverter<'_> {
         let untouched = (plan.steps.iter().enumerate())
             .filter(|(_, planned)| matches!(planned.doing, Doing::SetAside { .. }))
             .all(|(step, _)| !self.journal.was_begun(step));
-        let is_stop = |planned: &PlannedStep| {
-            let stops = |step: &crate::profile::Step| matches!(step.action, Action::StopServices { .. });
-            matches!(&planned.doing, Doing::Profile { step } if stops(step))
-        };
-        let stopped = (plan.steps.iter().enumerate()).any(|(step, planned)| {
-            is_stop(planned) && (self.journal.was_begun(step) || self.journal.is_over(step))
+        let stopped = plan.steps.iter().enumerate().any(|(step, planned)| {
+            stops_services(planned) && (self.journal.was_begun(step) || self.journal.is_over(step))
         });
         // What was never set aside needs no service to stand still.
         if !untouched && self.services(services(Phase::BeforeRestore))? == Reached::Person {

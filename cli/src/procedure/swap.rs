@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use restante_format::model::{display_bytes, push_name};
 use restante_format::names::from_os;
-use restante_format::source::{Filter, Patterns};
+use restante_format::source::Filter;
 
 use super::crash;
-use super::files::{cannot, is_there, list};
+use super::files::{cannot, filter, is_there, list};
 use super::folders::{self, make_folder, make_private};
 use super::plan::{Exchange, Plan, PlannedRoot};
 use crate::failure::{Failure, Result};
@@ -168,7 +168,7 @@ impl<'a> Moving<'a> {
             held.into_iter().chain([root.aside(&plan.run)])
         });
         Ok(Self {
-            filter: filter(root, plan.ignore_case)?,
+            filter: filter(&root.include, &root.exclude, plan.ignore_case)?,
             own: own.collect(),
             before: None,
         })
@@ -282,16 +282,6 @@ fn below_of(folder: &Path, below: &[u8]) -> Result<PathBuf> {
         path.push(name);
     }
     Ok(path)
-}
-
-/// What takes what belongs to a root.
-pub(super) fn filter(root: &PlannedRoot, ignore_case: bool) -> Result<Filter> {
-    let patterns = |globs: &[String]| Patterns {
-        globs: globs.to_vec(),
-        ignore_case,
-    };
-    Filter::new(&patterns(&root.include), &[patterns(&root.exclude)])
-        .map_err(|error| Failure::new(format!("{error}: {}", error.source.kind())))
 }
 
 fn remove_folder(path: &Path) -> Result<()> {

@@ -12,7 +12,6 @@ use crate::failure::{Failure, Result};
 use crate::procedure::{Doing, Plan, now, outline, stops};
 use crate::profile::{Action, Note, Origin, Phase, Profile, Profiles, Stage, Statement};
 use crate::show::{local_time, quoted, rfc3339};
-use crate::state::system_host;
 
 /// How a connector is recovered.
 #[derive(Debug, Clone)]
@@ -61,7 +60,7 @@ pub(crate) fn build(
         procedure(&mut made, candidate, &candidates, config, archive)?;
     }
     let list = Checklist {
-        server: config.server.clone().unwrap_or_else(system_host),
+        server: config.server_name(),
         archive: archive.location(),
         at: wanted.at.map(rfc3339),
         parts: candidates.into_iter().map(|candidate| candidate.part).collect(),

@@ -7,10 +7,9 @@ use restante_format::progress::Progress;
 use super::job::{Input, Job};
 use super::take::Settings;
 use crate::failure::{Failure, Result};
-use crate::procedure::{RootAt, Surroundings};
+use crate::procedure::{RootAt, Surroundings, surroundings_of};
 use crate::profile::{Ending, OnFailure, Phase, Profile, Step};
 use crate::show::warn;
-use crate::state::system_host;
 
 /// Where the steps of a job are carried out.
 pub(super) fn surroundings(settings: &Settings<'_>, profile: &Profile, job: &Job) -> Surroundings {
@@ -27,19 +26,12 @@ pub(super) fn surroundings(settings: &Settings<'_>, profile: &Profile, job: &Job
             .unwrap_or_default();
         (name, RootAt::live(root.path.clone()))
     };
-    let places = config.roots.iter();
+    let known = surroundings_of(profile, config, settings.archive.display().to_string());
     Surroundings {
-        connector: profile.name.clone(),
-        server: config.server.clone().unwrap_or_else(system_host),
-        archive: settings.archive.display().to_string(),
-        snapshot: None,
         roots: roots.iter().map(root).collect(),
-        places: places
-            .map(|(name, place)| (name.clone(), place.path.clone()))
-            .collect(),
         // Whoever said how services are stopped for a restore did not say that they may be every few minutes.
-        services: config.services.clone().filter(|services| services.for_snapshots),
-        ignore_case: profile.case_insensitive,
+        services: known.services.clone().filter(|services| services.for_snapshots),
+        ..known
     }
 }
 

@@ -17,7 +17,7 @@ use crate::failure::{Failure, Result};
 use crate::procedure::refuse_at_work;
 use crate::select::timestamp;
 use crate::show::with_progress;
-use crate::state::{State, system_host};
+use crate::state::State;
 
 /// How a snapshot is taken, whatever it is taken of.
 pub(crate) struct Settings<'a> {
@@ -59,8 +59,7 @@ impl<'a> Settings<'a> {
 
     /// The machine that the snapshot is of.
     fn host(&self) -> String {
-        let named = self.host.clone().or_else(|| self.config.server.clone());
-        named.unwrap_or_else(system_host)
+        self.host.clone().unwrap_or_else(|| self.config.server_name())
     }
 }
 
