@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use restante_format::archive::Archive;
 use restante_format::catalog::Listed;
 
-use super::procedure::{begin as start, journal_path, lock, pending, refuse_own, under_way};
+use super::procedure::{begin as start, journal_path, lock, pending, refuse_own, still_alone, under_way};
 use super::recover_desk::Desk;
 use crate::args::Recover;
 use crate::context::{Access, Context};
@@ -476,7 +476,10 @@ fn connector_restore(
                 )),
             );
         }
-        Some(journal) => journal,
+        Some(journal) => {
+            still_alone(state, &journal)?;
+            journal
+        }
         None => {
             let plan = part.plan(desk.record.list(), profile, &cx.config, archive, listed)?;
             refuse_own(&plan, archive, state)?;
