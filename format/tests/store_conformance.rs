@@ -2,7 +2,7 @@
 
 use restante_format::id::{Id, Kind};
 use restante_format::store::{
-    Call, Fault, FaultyStore, LocalStore, LockMode, MemoryStore, Name, RecordingStore, Store,
+    Call, Fault, FaultyStore, LocalStore, LockMode, LockName, MemoryStore, Name, RecordingStore, Shelf, Store,
 };
 use std::io::ErrorKind;
 
@@ -11,7 +11,7 @@ fn name(n: u8) -> Name {
 }
 
 fn conforms(store: &dyn Store) {
-    assert_eq!(store.list().expect("list"), []);
+    assert_eq!(store.list(Shelf::Segments).expect("list"), []);
     assert_eq!(
         store.read(Name::Config).expect_err("missing").kind(),
         ErrorKind::NotFound
@@ -37,7 +37,11 @@ fn conforms(store: &dyn Store) {
     }
     let mut expected: Vec<(Name, u64)> = contents.iter().map(|(name, b)| (*name, b.len() as u64)).collect();
     expected.sort();
-    assert_eq!(store.list().expect("list"), expected, "segments alone, in order");
+    assert_eq!(
+        store.list(Shelf::Segments).expect("list"),
+        expected,
+        "segments alone, in order"
+    );
     for (name, bytes) in contents {
         assert_eq!(store.read(name).expect("read"), bytes);
         assert_eq!(store.read_range(name, 0..bytes.len() as u64).expect("all"), bytes);
@@ -61,12 +65,14 @@ fn conforms(store: &dyn Store) {
         store.read(name(3)).expect_err("deleted").kind(),
         ErrorKind::NotFound
     );
-    assert_eq!(store.list().expect("list").len(), 2);
+    assert_eq!(store.list(Shelf::Segments).expect("list").len(), 2);
 
-    let first = store.lock(LockMode::Shared).expect("lock");
-    let second = store.lock(LockMode::Shared).expect("beside it");
+    let first = store.lock(LockName::Archive, LockMode::Shared).expect("lock");
+    let second = store
+        .lock(LockName::Archive, LockMode::Shared)
+        .expect("beside it");
     drop((first, second));
-    drop(store.lock(LockMode::Exclusive).expect("alone"));
+    drop(store.lock(LockName::Archive, LockMode::Exclusive).expect("alone"));
 }
 
 fn local() -> (tempfile::TempDir, LocalStore) {
@@ -99,7 +105,7 @@ fn foreign_files_are_ignored() {
         std::fs::write(segments.join(foreign), "x").expect("write");
     }
     std::fs::create_dir(segments.join(format!("{}.rst", "a".repeat(64)))).expect("make folder");
-    assert_eq!(store.list().expect("list"), []);
+    assert_eq!(store.list(Shelf::Segments).expect("list"), []);
 }
 
 #[test]
@@ -109,7 +115,7 @@ fn leftovers_of_the_dead_go_and_those_of_the_living_stay() {
     std::fs::write(tmp.join("dead"), "x").expect("write");
     let living = std::fs::File::create(tmp.join("living")).expect("create");
     living.lock().expect("lock");
-    drop(store.lock(LockMode::Shared).expect("lock"));
+    drop(store.lock(LockName::Archive, LockMode::Shared).expect("lock"));
     let left: Vec<_> = std::fs::read_dir(&tmp)
         .expect("list")
         .map(|e| e.expect("entry").file_name())

@@ -315,9 +315,10 @@ pub fn total_bytes(store: &MemoryStore) -> u64 {
 }
 
 /// Where the objects of some kinds are.
-pub fn objects_of<'a>(archive: &'a Archive, kinds: &'a [Kind]) -> impl Iterator<Item = Location<'a>> {
-    let objects = archive.reader().index().objects();
-    objects.filter(|at| kinds.contains(&at.object.kind))
+pub fn objects_of(archive: &Archive, kinds: &[Kind]) -> impl Iterator<Item = Location> {
+    let index = archive.reader().index();
+    let objects = index.objects().filter(|at| kinds.contains(&at.object.kind));
+    objects.collect::<Vec<_>>().into_iter()
 }
 
 /// The id of the entry's content or tree, for tests that damage just that.

@@ -98,7 +98,7 @@ pub fn sample_of_deltas() -> Sample {
     let archive = open(&store_of(&files));
     assert_clean(&archive);
     let count = |kind: Kind| {
-        let is_delta = |at: &Location<'_>| at.object.kind == kind && at.delta.is_some();
+        let is_delta = |at: &Location| at.object.kind == kind && at.delta.is_some();
         archive.reader().index().objects().filter(is_delta).count()
     };
     let counts = [Kind::Chunk, Kind::ChunkList, Kind::Tree].map(count);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use restante_format::store::{LocalStore, Lock, LockMode, Name, Store};
+use restante_format::store::{LocalStore, Lock, LockMode, LockName, Name, Shelf, Store};
 
 /// Passes calls on to a [`LocalStore`] until the put with number `at`: of that one only the first half
 /// reaches the disk, under a temporary name (F-011). From then on nothing works.
@@ -44,8 +44,8 @@ impl Store for TearingStore {
         self.inner.location()
     }
 
-    fn list(&self) -> io::Result<Vec<(Name, u64)>> {
-        self.alive()?.list()
+    fn list(&self, shelf: Shelf) -> io::Result<Vec<(Name, u64)>> {
+        self.alive()?.list(shelf)
     }
 
     fn read(&self, name: Name) -> io::Result<Bytes> {
@@ -70,7 +70,7 @@ impl Store for TearingStore {
         self.alive()?.delete(name)
     }
 
-    fn lock(&self, mode: LockMode) -> io::Result<Box<dyn Lock>> {
-        self.alive()?.lock(mode)
+    fn lock(&self, lock: LockName, mode: LockMode) -> io::Result<Box<dyn Lock>> {
+        self.alive()?.lock(lock, mode)
     }
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use restante_format::archive::{Archive, VerifyLevel};
 use restante_format::error::Error;
 use restante_format::id::{Id, Kind};
-use restante_format::store::{MemoryStore, Name, Store};
+use restante_format::store::{MemoryStore, Name, Shelf, Store};
 use restante_format::wire::{ArchiveId, Config};
 use restante_tests::archives::{
     Place, assert_clean, create, fine_config, in_memory, object_at, open, read_everything, take, verify,
@@ -59,13 +59,8 @@ fn no_byte_of_the_config_changes_unnoticed() {
 
 /// Where the blocks of a segment are, and whether they hold chunks.
 fn blocks(archive: &Archive, name: Name) -> Vec<(std::ops::Range<usize>, bool)> {
-    let segment = archive
-        .reader()
-        .index()
-        .segments()
-        .iter()
-        .find(|s| s.name == name)
-        .expect("it is intact");
+    let index = archive.reader().index();
+    let segment = index.segments().find(|s| s.name == name).expect("it is intact");
     let chunks: BTreeSet<u32> = segment
         .directory
         .objects
@@ -335,5 +330,5 @@ fn an_archive_without_damage_is_clean_at_both_levels() {
     assert_eq!(full.objects, archive.reader().index().object_count() as u64);
     let empty = Arc::new(MemoryStore::default());
     assert_clean(&create(&empty, fine_config()));
-    assert_eq!(empty.list().expect("list"), []);
+    assert_eq!(empty.list(Shelf::Segments).expect("list"), []);
 }

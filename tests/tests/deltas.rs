@@ -31,7 +31,7 @@ fn overwrite(source: &Place, path: &str, offset: u64, bytes: &[u8]) {
 }
 
 /// The bases behind an object.
-fn depth<'a>(index: &'a Index, mut at: Location<'a>) -> usize {
+fn depth(index: &Index, mut at: Location) -> usize {
     let mut depth = 0;
     while let Some(delta) = at.delta {
         depth += 1;
@@ -133,7 +133,7 @@ fn chains_stay_short_and_every_version_is_there() {
     }
     let index = archive.reader().index();
     let depths: Vec<usize> = objects_of(&archive, &Kind::ALL)
-        .map(|at| depth(index, at))
+        .map(|at| depth(&index, at))
         .collect();
     let deepest = depths.iter().max().copied().unwrap_or_default();
     assert!(deepest <= 24, "{deepest} bases behind one object");

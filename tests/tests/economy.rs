@@ -40,7 +40,7 @@ fn take_counted(
         match call {
             Call::Put(name, len) => puts.push((name, len)),
             Call::Delete(name) => panic!("{name} was deleted"),
-            Call::Lock(mode) => assert_eq!(mode, LockMode::Shared),
+            Call::Lock(_, mode) => assert_eq!(mode, LockMode::Shared),
             _ => {}
         }
     }

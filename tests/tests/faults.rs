@@ -14,7 +14,9 @@ use restante_format::archive::{Archive, Taken};
 use restante_format::error::{Error, Result};
 use restante_format::id::Id;
 use restante_format::progress::Progress;
-use restante_format::store::{Fault, FaultyStore, LocalStore, Lock, LockMode, MemoryStore, Name, Store};
+use restante_format::store::{
+    Fault, FaultyStore, LocalStore, Lock, LockMode, LockName, MemoryStore, Name, Shelf, Store,
+};
 use restante_tests::archives::{
     Contents, Place, assert_clean, assert_same, config, create, fine_config, in_memory, open,
     read_everything, request, restored, source_of, take,
@@ -186,8 +188,8 @@ impl Store for Hiccup {
         self.inner.location()
     }
 
-    fn list(&self) -> io::Result<Vec<(Name, u64)>> {
-        self.inner()?.list()
+    fn list(&self, shelf: Shelf) -> io::Result<Vec<(Name, u64)>> {
+        self.inner()?.list(shelf)
     }
 
     fn read(&self, name: Name) -> io::Result<Bytes> {
@@ -206,8 +208,8 @@ impl Store for Hiccup {
         self.inner()?.delete(name)
     }
 
-    fn lock(&self, mode: LockMode) -> io::Result<Box<dyn Lock>> {
-        self.inner()?.lock(mode)
+    fn lock(&self, lock: LockName, mode: LockMode) -> io::Result<Box<dyn Lock>> {
+        self.inner()?.lock(lock, mode)
     }
 }
 

@@ -17,7 +17,7 @@ use restante_format::archive::{Archive, ConsistencySet, Source, Taken, TornSet};
 use restante_format::id::Id;
 use restante_format::model::Node;
 use restante_format::source::Patterns;
-use restante_format::store::{Lock, LockMode, MemoryStore, Name, Store};
+use restante_format::store::{Lock, LockMode, LockName, MemoryStore, Name, Shelf, Store};
 use restante_tests::archives::{
     Found, Place, assert_clean, assert_same, config, create, in_memory, open, read_tree, restored, source_of,
     take_source, unprivileged,
@@ -42,8 +42,8 @@ impl Store for Interrupting {
         self.inner.location()
     }
 
-    fn list(&self) -> io::Result<Vec<(Name, u64)>> {
-        self.inner.list()
+    fn list(&self, shelf: Shelf) -> io::Result<Vec<(Name, u64)>> {
+        self.inner.list(shelf)
     }
 
     fn read(&self, name: Name) -> io::Result<Bytes> {
@@ -66,8 +66,8 @@ impl Store for Interrupting {
         self.inner.delete(name)
     }
 
-    fn lock(&self, mode: LockMode) -> io::Result<Box<dyn Lock>> {
-        self.inner.lock(mode)
+    fn lock(&self, lock: LockName, mode: LockMode) -> io::Result<Box<dyn Lock>> {
+        self.inner.lock(lock, mode)
     }
 }
 

@@ -12,7 +12,7 @@ use restante_format::error::Error;
 use restante_format::model::{Counts, Timestamp};
 use restante_format::progress::Progress;
 use restante_format::source::Filter;
-use restante_format::store::{Lock, LockMode, Name, Store};
+use restante_format::store::{Lock, LockMode, LockName, Name, Shelf, Store};
 use restante_format::wire::{ArchiveId, Chunker, Config};
 
 /// Remembers the config alone; segments are taken and forgotten.
@@ -30,7 +30,7 @@ impl Store for DiscardingStore {
         "nowhere".into()
     }
 
-    fn list(&self) -> io::Result<Vec<(Name, u64)>> {
+    fn list(&self, _: Shelf) -> io::Result<Vec<(Name, u64)>> {
         Ok(Vec::new())
     }
 
@@ -61,7 +61,7 @@ impl Store for DiscardingStore {
         Ok(())
     }
 
-    fn lock(&self, _: LockMode) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, _: LockName, _: LockMode) -> io::Result<Box<dyn Lock>> {
         Ok(Box::new(Unlocked))
     }
 }

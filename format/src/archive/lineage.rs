@@ -134,7 +134,7 @@ impl Base {
             base,
             root,
             generation,
-        } = choose(reader.index(), object)?;
+        } = choose(&reader.index(), object)?;
         let base_len = base.plain_len() as usize;
         let is_far = base_len / 16 > object.plain.len() + BASE_BYTES;
         if is_far || pairs.len() + base_len + object.plain.len() > PAIRS_BYTES.max(object.plain.len() * 2) {
@@ -166,22 +166,22 @@ impl Base {
     }
 }
 
-struct Chosen<'r> {
-    base: Location<'r>,
+struct Chosen {
+    base: Location,
     /// The object behind the base that is stored whole.
-    root: Location<'r>,
+    root: Location,
     /// That of what is made from the base.
     generation: u16,
 }
 
 /// Chooses among what an object replaces and the bases behind that.
-fn choose<'r>(index: &'r Index, object: &NewObject) -> Option<Chosen<'r>> {
+fn choose(index: &Index, object: &NewObject) -> Option<Chosen> {
     let replaced = index.find(&object.replaced?)?;
     let generation = replaced.object.generation.checked_add(1)?;
     let wanted = generation - step(generation);
     // What is made from the last possible one would have a base too many.
-    let chain: Vec<Location<'r>> = index.chain(replaced).take(CHAIN).collect::<Option<_>>()?;
-    let root = *chain.last().filter(|root| root.delta.is_none())?;
+    let chain: Vec<Location> = index.chain(replaced).take(CHAIN).collect::<Option<_>>()?;
+    let root = chain.last().filter(|root| root.delta.is_none())?.clone();
     let base = chain.into_iter().find(|at| at.object.generation <= wanted)?;
     let is_fit = base.object.kind == object.kind && base.object.id != object.id;
     is_fit.then_some(Chosen {
@@ -203,7 +203,7 @@ fn step(generation: u16) -> u16 {
 }
 
 /// The part of its block's stored bytes that falls to an object.
-fn stored_share(at: &Location<'_>) -> usize {
+fn stored_share(at: &Location) -> usize {
     let (stored, plain) = (u64::from(at.block.stored_len), u64::from(at.block.plain_len));
     (stored * u64::from(at.object.len) / plain.max(1)) as usize
 }

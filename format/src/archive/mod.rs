@@ -36,7 +36,7 @@ use crate::catalog::Catalog;
 use crate::error::{Error, Flaw, Malformed, Result};
 use crate::index::Index;
 use crate::segment::{ObjectReader, open_segment};
-use crate::store::{LockMode, Name, Store};
+use crate::store::{LockMode, LockName, Name, Shelf, Store};
 use crate::wire::Config;
 
 /// How much memory an operation aims at. Segments that are being filled and what the index needs come on top.
@@ -85,14 +85,14 @@ impl Archive {
         let location = store.location();
         // Two who make the same archive at once must not end with two ids.
         let lock = store
-            .lock(LockMode::Exclusive)
+            .lock(LockName::Archive, LockMode::Exclusive)
             .map_err(Error::io("lock", location.clone()))?;
         match store.read(Name::Config) {
             Ok(_) => return Err(Error::ArchiveExists { location }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 // Segments would become those of another archive (F-021).
                 if !store
-                    .list()
+                    .list(Shelf::Segments)
                     .map_err(Error::io("list segments of", location.clone()))?
                     .is_empty()
                 {
@@ -120,7 +120,10 @@ impl Archive {
         let location = store.location();
         let mut index = Index::default();
         let mut damage = Vec::new();
-        for (name, len) in store.list().map_err(Error::io("list segments of", location))? {
+        for (name, len) in store
+            .list(Shelf::Segments)
+            .map_err(Error::io("list segments of", location))?
+        {
             match open_segment(&*store, name, len, config.archive) {
                 Ok(segment) => index.add(segment),
                 // Deleted since it was listed.
@@ -194,7 +197,7 @@ fn read_config(store: &dyn Store) -> Result<Config> {
     let bytes = match store.read(Name::Config) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(match store.list() {
+            return Err(match store.list(Shelf::Segments) {
                 Ok(segments) if !segments.is_empty() => damaged(Flaw::new("config", "file", "is missing")),
                 _ => Error::NoArchive { location },
             });

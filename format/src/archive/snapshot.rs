@@ -23,7 +23,7 @@ use crate::limits::{LISTED_BYTES, OBJECT_BYTES};
 use crate::model::{Counts, Snapshot, Timestamp, display_bytes, is_valid_name};
 use crate::progress::Progress;
 use crate::source::Filter;
-use crate::store::LockMode;
+use crate::store::{LockMode, LockName};
 use crate::wire::{decode_snapshot, encode_snapshot};
 
 /// A directory or file to take, and its place in the snapshot tree.
@@ -157,7 +157,7 @@ impl Archive {
         let location = self.location();
         let _lock = self
             .store
-            .lock(LockMode::Shared)
+            .lock(LockName::Archive, LockMode::Shared)
             .map_err(Error::io("lock", location))?;
         let parent = self
             .catalog
@@ -198,9 +198,12 @@ impl Archive {
             Ok::<_, Error>((written, snapshot))
         })?;
         let opened_files = examiner.opened.into_inner();
-        for segment in written.segments {
-            self.reader.index_mut().add(segment);
-        }
+        self.reader.change_index(|index| {
+            written
+                .segments
+                .into_iter()
+                .for_each(|segment| index.add(segment))
+        });
         self.catalog.add(Listed {
             id: written.snapshot,
             snapshot: snapshot.clone(),

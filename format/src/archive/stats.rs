@@ -26,7 +26,7 @@ impl Archive {
         let config = crate::wire::CONFIG_BYTES as u64;
         Stats {
             snapshots: self.catalog.all().len() as u64,
-            segments: index.segments().len() as u64,
+            segments: index.segment_count() as u64,
             objects: index.object_count() as u64,
             plain_bytes: self
                 .catalog
@@ -35,7 +35,7 @@ impl Archive {
                 .map(|listed| listed.snapshot.counts.bytes)
                 .fold(0, u64::saturating_add),
             unique_bytes: index.objects().map(|at| u64::from(at.plain_len())).sum(),
-            stored_bytes: config + index.segments().iter().map(|segment| segment.len).sum::<u64>(),
+            stored_bytes: config + index.segments().map(|segment| segment.len).sum::<u64>(),
         }
     }
 }

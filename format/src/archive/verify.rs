@@ -1,7 +1,7 @@
 //! Verification: what is damaged, and which snapshots and paths that costs.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
@@ -70,9 +70,9 @@ impl Archive {
             }
         }
         let index = self.reader.index();
-        report.segments = index.segments().len() as u64;
-        let ends = |segment: &IndexedSegment| segment.len - segment.directory.blocks_len();
-        report.bytes = index.segments().iter().map(ends).sum();
+        report.segments = index.segment_count() as u64;
+        let ends = |segment: &Arc<IndexedSegment>| segment.len - segment.directory.blocks_len();
+        report.bytes = index.segments().map(ends).sum();
         if level == VerifyLevel::Full {
             self.check_blocks(progress, &mut report, &mut lost)?;
         }
@@ -98,10 +98,10 @@ impl Archive {
         report: &mut VerifyReport,
         lost: &mut BTreeMap<Id, Damaged>,
     ) -> Result<()> {
-        let segments = self.reader.index().segments();
-        let stored = |segment: &IndexedSegment| segment.directory.blocks_len();
+        let index = self.reader.index();
+        let stored = |segment: &Arc<IndexedSegment>| segment.directory.blocks_len();
         progress.total_bytes.store(
-            segments.iter().map(stored).sum(),
+            index.segments().map(stored).sum(),
             std::sync::atomic::Ordering::Relaxed,
         );
         let families = Families::new(&self.reader);
@@ -110,15 +110,15 @@ impl Archive {
             let mut found = found.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             found.push((segment.name, damage));
         };
-        let note_delta = |bad: BadDelta<'_>| {
+        let note_delta = |bad: BadDelta| {
             let damage = BlockDamage {
                 offset: bad.at.block.offset,
                 flaw: bad.flaw,
-                objects: vec![*bad.at.object],
+                objects: vec![bad.at.object],
             };
-            note(bad.at.segment, damage);
+            note(&bad.at.segment, damage);
         };
-        for segment in segments {
+        for segment in index.segments() {
             let mut objects: Vec<ObjectEntry> = segment.directory.objects.clone();
             objects.sort_unstable_by_key(|object| (object.block, object.offset));
             let by_block: Vec<&[ObjectEntry]> = objects.chunk_by(|a, b| a.block == b.block).collect();
@@ -172,11 +172,8 @@ impl Archive {
                     object: Some((object.kind, object.id)),
                     ..whole.clone()
                 };
-                let copies = self.reader.index().find_all(object.id);
-                if copies
-                    .into_iter()
-                    .all(|copy| bad.contains(&(object.id, copy.segment.name)))
-                {
+                let mut copies = index.find_all(object.id);
+                if copies.all(|copy| bad.contains(&(object.id, copy.segment.name))) {
                     lost.insert(object.id, damaged);
                 } else {
                     // Another copy is intact: damage that costs nothing yet.

@@ -1,6 +1,7 @@
 //! Which segment holds which object. Derived from the segments' directories, never stored.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::id::Id;
 use crate::limits::CHAIN;
@@ -18,37 +19,36 @@ pub struct IndexedSegment {
     pub directory: Directory,
 }
 
-impl IndexedSegment {
-    /// The object at this index of the directory.
-    pub fn locate(&self, number: u32) -> Option<Location<'_>> {
-        let object = self.directory.objects.get(number as usize)?;
-        let delta = match object.generation {
-            0 => None,
-            _ => Some(self.directory.delta(number)?),
-        };
-        Some(Location {
-            segment: self,
-            block: self.directory.blocks.get(object.block as usize)?,
-            object,
-            delta,
-        })
-    }
+/// The object at this index of a segment's directory.
+pub fn locate(segment: &Arc<IndexedSegment>, number: u32) -> Option<Location> {
+    let directory = &segment.directory;
+    let object = directory.objects.get(number as usize)?;
+    let delta = match object.generation {
+        0 => None,
+        _ => Some(*directory.delta(number)?),
+    };
+    Some(Location {
+        segment: Arc::clone(segment),
+        block: *directory.blocks.get(object.block as usize)?,
+        object: *object,
+        delta,
+    })
 }
 
 /// Where an object is.
-#[derive(Clone, Copy, Debug)]
-pub struct Location<'a> {
+#[derive(Clone, Debug)]
+pub struct Location {
     /// The segment.
-    pub segment: &'a IndexedSegment,
+    pub segment: Arc<IndexedSegment>,
     /// The block in it.
-    pub block: &'a BlockEntry,
+    pub block: BlockEntry,
     /// The object in that.
-    pub object: &'a ObjectEntry,
+    pub object: ObjectEntry,
     /// What it is made from, if it is a delta.
-    pub delta: Option<&'a DeltaEntry>,
+    pub delta: Option<DeltaEntry>,
 }
 
-impl Location<'_> {
+impl Location {
     /// The length of the object's plain bytes.
     pub fn plain_len(&self) -> u32 {
         self.delta.map_or(self.object.len, |delta| delta.plain_len)
@@ -56,9 +56,11 @@ impl Location<'_> {
 }
 
 /// All objects of an archive.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Index {
-    segments: Vec<IndexedSegment>,
+    /// Those that are gone leave their numbers unused.
+    segments: Vec<Option<Arc<IndexedSegment>>>,
+    numbers: HashMap<Name, u32>,
     /// Segment and place in its directory.
     places: HashMap<Id, (u32, u32)>,
 }
@@ -66,6 +68,9 @@ pub struct Index {
 impl Index {
     /// Adds a segment's objects.
     pub fn add(&mut self, mut segment: IndexedSegment) {
+        if self.numbers.contains_key(&segment.name) {
+            return;
+        }
         // A directory that was just written has room for more, and stays in memory for as long as the archive is open.
         let Directory {
             blocks,
@@ -80,12 +85,50 @@ impl Index {
         for (i, object) in segment.directory.objects.iter().enumerate() {
             self.places.insert(object.id, (number, i as u32));
         }
-        self.segments.push(segment);
+        self.numbers.insert(segment.name, number);
+        self.segments.push(Some(Arc::new(segment)));
+    }
+
+    /// Takes out a segment that is gone. Other copies of what it held are found from now on.
+    pub fn remove(&mut self, name: Name) {
+        let Some(number) = self.numbers.remove(&name) else {
+            return;
+        };
+        let Some(gone) = self.segments[number as usize].take() else {
+            return;
+        };
+        for object in &gone.directory.objects {
+            if self
+                .places
+                .get(&object.id)
+                .is_some_and(|(segment, _)| *segment == number)
+            {
+                match self.other_place(&object.id) {
+                    Some(place) => drop(self.places.insert(object.id, place)),
+                    None => drop(self.places.remove(&object.id)),
+                }
+            }
+        }
+    }
+
+    fn other_place(&self, id: &Id) -> Option<(u32, u32)> {
+        let mut numbered = (0..).zip(&self.segments);
+        numbered.find_map(|(number, segment)| Some((number, segment.as_ref()?.directory.find(id)?)))
     }
 
     /// All segments, in the order in which they were added.
-    pub fn segments(&self) -> &[IndexedSegment] {
-        &self.segments
+    pub fn segments(&self) -> impl Iterator<Item = &Arc<IndexedSegment>> {
+        self.segments.iter().flatten()
+    }
+
+    /// The number of segments.
+    pub fn segment_count(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// Whether a segment is known.
+    pub fn knows(&self, name: Name) -> bool {
+        self.numbers.contains_key(&name)
     }
 
     /// The number of different objects.
@@ -99,29 +142,29 @@ impl Index {
     }
 
     /// One place of every different object.
-    pub fn objects(&self) -> impl Iterator<Item = Location<'_>> {
-        self.places
-            .values()
-            .filter_map(|(segment, object)| self.segments[*segment as usize].locate(*object))
+    pub fn objects(&self) -> impl Iterator<Item = Location> {
+        self.places.values().filter_map(|place| self.at(*place))
     }
 
     /// The place of the object that is tried first.
-    pub fn find(&self, id: &Id) -> Option<Location<'_>> {
-        let (segment, object) = self.places.get(id)?;
-        self.segments[*segment as usize].locate(*object)
+    pub fn find(&self, id: &Id) -> Option<Location> {
+        self.at(*self.places.get(id)?)
+    }
+
+    fn at(&self, (segment, object): (u32, u32)) -> Option<Location> {
+        locate(self.segments.get(segment as usize)?.as_ref()?, object)
     }
 
     /// The place of an object and of the bases behind it, each where it is tried first, up to one that is stored whole; `None` in
     /// the place of a base that is not there. It ends after as many bases as any object may have.
-    pub fn chain<'a>(&'a self, first: Location<'a>) -> impl Iterator<Item = Option<Location<'a>>> {
-        let behind = |at: &Option<Location<'a>>| Some(self.find(&at.as_ref()?.delta?.base));
+    pub fn chain(&self, first: Location) -> impl Iterator<Item = Option<Location>> {
+        let behind = |at: &Option<Location>| Some(self.find(&at.as_ref()?.delta?.base));
         std::iter::successors(Some(Some(first)), behind).take(CHAIN + 1)
     }
 
     /// All places of the object, for when the first one is damaged.
-    pub fn find_all(&self, id: Id) -> impl Iterator<Item = Location<'_>> {
-        self.segments
-            .iter()
-            .filter_map(move |segment| segment.locate(segment.directory.find(&id)?))
+    pub fn find_all(&self, id: Id) -> impl Iterator<Item = Location> {
+        self.segments()
+            .filter_map(move |segment| locate(segment, segment.directory.find(&id)?))
     }
 }

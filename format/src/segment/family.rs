@@ -1,5 +1,6 @@
 //! Deltas in the order in which they are made from each other, so that each is decoded once.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use super::reader::{ObjectReader, Search};
 use crate::delta;
 use crate::error::{Error, Flaw};
 use crate::id::{Id, Kind};
-use crate::index::{Index, IndexedSegment, Location};
+use crate::index::{IndexedSegment, Location, locate};
 use crate::limits::CHAIN;
 
 /// How many bytes of bases are held while the deltas behind them are decoded.
@@ -17,7 +18,8 @@ const HELD_BYTES: usize = 16 << 20;
 /// All deltas of an archive, by their bases.
 #[derive(Debug)]
 pub struct Families<'a> {
-    index: &'a Index,
+    /// As they were when the deltas were taken together.
+    segments: Vec<Arc<IndexedSegment>>,
     reader: &'a ObjectReader,
     /// By base.
     deltas: Vec<Child>,
@@ -33,9 +35,9 @@ struct Child {
 
 /// A delta that does not make what it should.
 #[derive(Debug)]
-pub struct BadDelta<'a> {
+pub struct BadDelta {
     /// Where it is.
-    pub at: Location<'a>,
+    pub at: Location,
     /// What is wrong.
     pub flaw: Flaw,
 }
@@ -50,8 +52,8 @@ struct Level {
 impl<'a> Families<'a> {
     /// Takes all deltas together.
     pub fn new(reader: &'a ObjectReader) -> Self {
-        let index = reader.index();
-        let children_of = |(number, segment): (u32, &IndexedSegment)| {
+        let segments: Vec<Arc<IndexedSegment>> = reader.index().segments().cloned().collect();
+        let children_of = |(number, segment): (u32, &Arc<IndexedSegment>)| {
             let child = move |delta: &crate::wire::DeltaEntry| Child {
                 base: delta.base,
                 segment: number,
@@ -60,17 +62,17 @@ impl<'a> Families<'a> {
             };
             segment.directory.deltas.iter().map(child).collect::<Vec<_>>()
         };
-        let mut deltas: Vec<Child> = (0..).zip(index.segments()).flat_map(children_of).collect();
+        let mut deltas: Vec<Child> = (0..).zip(&segments).flat_map(children_of).collect();
         deltas.sort_by_key(|child| child.base);
         Self {
-            index,
+            segments,
             reader,
             deltas,
         }
     }
 
     /// Decodes everything that is made from the object `id` and compares it with its id. The plain bytes of `id` have been compared.
-    pub fn check(&self, kind: Kind, id: Id, bytes: Bytes, bad: &mut dyn FnMut(BadDelta<'a>)) {
+    pub fn check(&self, kind: Kind, id: Id, bytes: Bytes, bad: &mut dyn FnMut(BadDelta)) {
         let mut held = bytes.len();
         let mut levels = vec![self.level(id, bytes)];
         while let Some(level) = levels.last_mut() {
@@ -129,7 +131,7 @@ impl<'a> Families<'a> {
     }
 
     /// The deltas that were not reached from any object that is whole and sound, and that no copies of their bases make either.
-    pub fn unreached(&self) -> impl Iterator<Item = BadDelta<'a>> {
+    pub fn unreached(&self) -> impl Iterator<Item = BadDelta> {
         let unreached = self
             .deltas
             .iter()
@@ -158,15 +160,15 @@ impl<'a> Families<'a> {
 
     /// The delta of this number, unless it was reached already or its base is of another kind. An object may be
     /// stored more than once: its deltas are decoded behind the first.
-    fn reach(&self, number: usize, kind: Kind) -> Option<Location<'a>> {
+    fn reach(&self, number: usize, kind: Kind) -> Option<Location> {
         let child = &self.deltas[number];
         let at = self.locate(child)?;
         let is_next = at.object.kind == kind && !child.reached.swap(true, Ordering::Relaxed);
         is_next.then_some(at)
     }
 
-    fn locate(&self, child: &Child) -> Option<Location<'a>> {
-        self.index.segments()[child.segment as usize].locate(child.object)
+    fn locate(&self, child: &Child) -> Option<Location> {
+        locate(&self.segments[child.segment as usize], child.object)
     }
 
     fn level(&self, base: Id, bytes: Bytes) -> Level {
@@ -178,7 +180,7 @@ impl<'a> Families<'a> {
         }
     }
 
-    fn decode(&self, at: &Location<'_>, base: &[u8]) -> Result<Bytes, Flaw> {
+    fn decode(&self, at: &Location, base: &[u8]) -> Result<Bytes, Flaw> {
         let kind = at.object.kind;
         let frame = self
             .reader

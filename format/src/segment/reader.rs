@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 
@@ -24,7 +24,7 @@ const COPIES: usize = 1000;
 #[derive(Debug)]
 pub struct ObjectReader {
     store: Arc<dyn Store>,
-    index: Index,
+    index: RwLock<Arc<Index>>,
     cache: Cache,
     /// Set once anything was found damaged that no other copy makes good.
     is_suspicious: AtomicBool,
@@ -35,37 +35,33 @@ impl ObjectReader {
     pub fn new(store: Arc<dyn Store>, index: Index, cache_bytes: usize) -> Self {
         Self {
             store,
-            index,
+            index: RwLock::new(Arc::new(index)),
             cache: Cache::new(cache_bytes),
             is_suspicious: AtomicBool::new(false),
         }
     }
 
-    /// Where objects are.
-    pub fn index(&self) -> &Index {
-        &self.index
+    /// Where objects are: as it is known now, and stays for the caller.
+    pub fn index(&self) -> Arc<Index> {
+        Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Adds a segment's objects.
-    pub fn index_mut(&mut self) -> &mut Index {
-        &mut self.index
+    /// Changes what is known. Where others still use the index of before, they keep it.
+    pub fn change_index(&self, change: impl FnOnce(&mut Index)) {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut index));
     }
 
     /// Whether the archive has the object. Once something was found damaged, being told of it is not enough: it is read.
     pub fn has(&self, kind: Kind, id: Id) -> bool {
-        let Some(at) = self.index.find(&id) else {
+        let index = self.index();
+        let Some(at) = index.find(&id) else {
             return false;
         };
-        if !self.has_bases(at) {
+        if !has_bases(&index, at) {
             self.suspect();
         }
         !self.is_suspicious() || self.get(kind, id).is_ok()
-    }
-
-    /// Whether what an object is made from is there, by the directories.
-    fn has_bases(&self, at: Location<'_>) -> bool {
-        let last = self.index.chain(at).last().flatten();
-        last.is_some_and(|at| at.delta.is_none())
     }
 
     /// Whether anything was found damaged.
@@ -81,7 +77,7 @@ impl ObjectReader {
     /// The plain bytes of an object, which have been compared with its id (F-040). If a copy of it or of what
     /// it is made from is damaged, the others are tried.
     pub fn get(&self, kind: Kind, id: Id) -> Result<Bytes> {
-        let Some(first) = self.index.find(&id) else {
+        let Some(first) = self.index().find(&id) else {
             return Err(Error::Missing { kind, id });
         };
         // Directories and lists are read again and again; chunks hardly ever. What is kept is of the kind that the first copy says (F-041).
@@ -100,22 +96,22 @@ impl ObjectReader {
     }
 
     /// The plain bytes of the object at one place, made from the first copies of its bases.
-    pub(super) fn make_checked(&self, location: &Location<'_>) -> Result<Bytes> {
+    pub(super) fn make_checked(&self, location: &Location) -> Result<Bytes> {
         self.make(location.object.kind, location)
             .and_then(|bytes| checked(location, bytes))
     }
 
     /// What the first copies of an object and of its bases give: not compared with the id yet.
-    fn make(&self, kind: Kind, location: &Location<'_>) -> Result<Bytes> {
+    fn make(&self, kind: Kind, location: &Location) -> Result<Bytes> {
+        let index = self.index();
         let mut deltas = Vec::new();
-        let mut at = *location;
+        let mut at = location.clone();
         while let Some(delta) = at.delta {
             if deltas.len() == CHAIN {
                 return Err(damaged(&at, too_many_bases()));
             }
             deltas.push((at, delta));
-            at = self
-                .index
+            at = index
                 .find(&delta.base)
                 .ok_or(Error::Missing { kind, id: delta.base })?;
         }
@@ -129,7 +125,7 @@ impl ObjectReader {
     }
 
     /// Tries all copies of an object and of its bases. If none will do, the error says which object is to blame.
-    fn search(&self, first: &Location<'_>, kind: Kind) -> Result<Bytes> {
+    fn search(&self, first: &Location, kind: Kind) -> Result<Bytes> {
         let id = first.object.id;
         Search::new(self).get(kind, id).map_err(|error| {
             self.suspect();
@@ -144,8 +140,8 @@ impl ObjectReader {
     }
 
     /// The bytes at one place: the object's own, or the frame that stands for them. Not compared with anything but the kind.
-    pub(super) fn contents(&self, location: &Location<'_>, kind: Kind) -> Result<Bytes> {
-        let (object, block) = (location.object, location.block);
+    pub(super) fn contents(&self, location: &Location, kind: Kind) -> Result<Bytes> {
+        let (object, block) = (&location.object, &location.block);
         if object.kind != kind {
             let reason = format!("is a {} where a {kind} is needed", object.kind);
             return Err(damaged(location, Flaw::new("directory", "object kind", reason)));
@@ -162,8 +158,8 @@ impl ObjectReader {
     }
 
     /// The plain bytes of the location's block, not checked yet but for their length.
-    fn decoded(&self, location: &Location<'_>) -> Result<Bytes> {
-        let block = location.block;
+    fn decoded(&self, location: &Location) -> Result<Bytes> {
+        let block = &location.block;
         // A chunk that has its block for itself is hardly ever asked for again.
         if location.object.kind == Kind::Chunk && location.object.len == block.plain_len {
             return self.decode_block(location);
@@ -178,14 +174,14 @@ impl ObjectReader {
         Ok(slot.insert(self.decode_block(location)?).clone())
     }
 
-    fn decode_block(&self, location: &Location<'_>) -> Result<Bytes> {
-        let block = location.block;
+    fn decode_block(&self, location: &Location) -> Result<Bytes> {
+        let block = &location.block;
         let stored = self.stored(location, block.offset..block.offset + u64::from(block.stored_len))?;
         let plain = decompress(&stored, block.plain_len as usize);
         Ok(plain.map_err(|flaw| damaged(location, flaw))?.into())
     }
 
-    fn stored(&self, location: &Location<'_>, range: Range<u64>) -> Result<Bytes> {
+    fn stored(&self, location: &Location, range: Range<u64>) -> Result<Bytes> {
         let read = self.store.read_range(location.segment.name, range);
         read.map_err(|error| {
             damaged(
@@ -194,6 +190,12 @@ impl ObjectReader {
             )
         })
     }
+}
+
+/// Whether what an object is made from is there, by the directories.
+fn has_bases(index: &Index, at: Location) -> bool {
+    let last = index.chain(at).last().flatten();
+    last.is_some_and(|at| at.delta.is_none())
 }
 
 /// A search for an object among all copies of it and of its bases, each checked (F-044).
@@ -227,7 +229,7 @@ impl<'r> Search<'r> {
     }
 
     /// The object at one place, from whatever copies of its bases will do.
-    pub(super) fn get_at(&mut self, location: &Location<'_>) -> Result<Bytes> {
+    pub(super) fn get_at(&mut self, location: &Location) -> Result<Bytes> {
         self.copies = COPIES;
         self.try_at(location.object.kind, location)
     }
@@ -241,7 +243,7 @@ impl<'r> Search<'r> {
         if self.lost.contains(&id) {
             return Err(missing);
         }
-        let mut copies: Vec<Location<'r>> = self.reader.index().find_all(id).collect();
+        let mut copies: Vec<Location> = self.reader.index().find_all(id).collect();
         let known = self.found.get(&id).copied();
         copies.sort_by_key(|copy| (known != Some(copy.segment.name), copy.delta.is_some()));
         let mut first_error = None;
@@ -264,7 +266,7 @@ impl<'r> Search<'r> {
         Err(first_error.unwrap_or(missing))
     }
 
-    fn try_at(&mut self, kind: Kind, location: &Location<'_>) -> Result<Bytes> {
+    fn try_at(&mut self, kind: Kind, location: &Location) -> Result<Bytes> {
         if self.copies == 0 {
             self.cuts += 1;
             let reason = format!("were given up after {COPIES} of them");
@@ -292,7 +294,7 @@ impl<'r> Search<'r> {
 }
 
 /// The object's bytes, if they have its id.
-fn checked(location: &Location<'_>, bytes: Bytes) -> Result<Bytes> {
+fn checked(location: &Location, bytes: Bytes) -> Result<Bytes> {
     // Copied where they lie in the archive, so that what was compared with the id is what is handed
     // out, whatever happens to the file.
     let bytes = match (location.delta, location.block.method) {
@@ -312,7 +314,7 @@ fn too_many_bases() -> Flaw {
     Flaw::new("delta", "base", format!("has more than {CHAIN} bases behind it"))
 }
 
-fn damaged(location: &Location<'_>, flaw: Flaw) -> Error {
+fn damaged(location: &Location, flaw: Flaw) -> Error {
     Error::Damaged(Box::new(Damage {
         file: location.segment.name.to_string(),
         offset: Some(location.block.offset),

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 
-use super::{Lock, LockMode, Name, Store};
+use super::{Lock, LockMode, LockName, Name, Shelf, Store};
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,8 +80,8 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.location()
     }
 
-    fn list(&self) -> io::Result<Vec<(Name, u64)>> {
-        self.call(S::list)
+    fn list(&self, shelf: Shelf) -> io::Result<Vec<(Name, u64)>> {
+        self.call(|inner| inner.list(shelf))
     }
 
     fn read(&self, name: Name) -> io::Result<Bytes> {
@@ -108,7 +108,11 @@ impl<S: Store> Store for FaultyStore<S> {
         self.call(|inner| inner.delete(name))
     }
 
-    fn lock(&self, mode: LockMode) -> io::Result<Box<dyn Lock>> {
-        self.call(|inner| inner.lock(mode))
+    fn lock(&self, lock: LockName, mode: LockMode) -> io::Result<Box<dyn Lock>> {
+        self.call(|inner| inner.lock(lock, mode))
+    }
+
+    fn try_lock(&self, lock: LockName, mode: LockMode) -> io::Result<Option<Box<dyn Lock>>> {
+        self.call(|inner| inner.try_lock(lock, mode))
     }
 }

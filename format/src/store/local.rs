@@ -1,8 +1,8 @@
 //! An archive in a folder.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, BufWriter, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -10,12 +10,14 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 
-use super::{Lock, LockMode, Name, Store, range_error, slice};
+use super::{Lock, LockMode, LockName, Name, Shelf, Store, range_error, slice};
 
 /// How many mappings, and of how many bytes, are kept for the next read of the same segment. Mapped
 /// pages that were read count as the process's memory.
 const KEPT_MAPPINGS: usize = 256;
 const KEPT_BYTES: usize = 24 << 20;
+/// How many bytes of a file that is written piece by piece go to the system at once. What is larger is not copied.
+const WRITTEN_BYTES: usize = 256 << 10;
 
 /// A folder of the local file system.
 #[derive(Debug)]
@@ -78,13 +80,8 @@ impl LocalStore {
     pub fn create(root: impl Into<PathBuf>) -> io::Result<Self> {
         let store = Self::new(root);
         make_private(&store.root)?;
-        for folder in ["segments", "tmp"] {
-            fs::create_dir_all(store.root.join(folder))?;
-        }
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(store.root.join("lock"))?;
+        store.make_folders()?;
+        store.open_lock(LockName::Archive)?;
         sync_folder(&store.root)?;
         if let Some(parent) = store
             .root
@@ -123,6 +120,28 @@ impl LocalStore {
         };
         mappings.keep(name, bytes.clone());
         Ok(bytes)
+    }
+
+    fn make_folders(&self) -> io::Result<()> {
+        let shelves = Shelf::ALL.map(Shelf::folder);
+        for folder in shelves.into_iter().chain(["tmp"]) {
+            fs::create_dir_all(self.root.join(folder))?;
+        }
+        Ok(())
+    }
+
+    fn open_lock(&self, lock: LockName) -> io::Result<File> {
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.root.join(lock.file()))
+    }
+
+    /// What a writer finds in order once it holds a lock.
+    fn locked(&self, file: File) -> io::Result<Box<dyn Lock>> {
+        self.make_folders()?;
+        self.clear_leftovers()?;
+        Ok(Box::new(FileLock(file)))
     }
 
     /// A new file in `tmp`, locked so that nobody takes it for a leftover; removed unless it is persisted.
@@ -224,16 +243,16 @@ impl Store for LocalStore {
         self.root.display().to_string()
     }
 
-    fn list(&self) -> io::Result<Vec<(Name, u64)>> {
+    fn list(&self, shelf: Shelf) -> io::Result<Vec<(Name, u64)>> {
         let mut names = Vec::new();
-        let entries = match fs::read_dir(self.root.join("segments")) {
+        let entries = match fs::read_dir(self.root.join(shelf.folder())) {
             // Copies do not always keep empty folders.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
             entries => entries?,
         };
         for entry in entries {
             let entry = entry?;
-            let Some(name) = entry.file_name().to_str().and_then(Name::of_segment_file) else {
+            let Some(name) = entry.file_name().to_str().and_then(|file| shelf.name_of(file)) else {
                 continue;
             };
             match entry.metadata() {
@@ -268,10 +287,20 @@ impl Store for LocalStore {
     }
 
     fn put(&self, name: Name, contents: &[u8]) -> io::Result<()> {
+        self.put_with(name, &mut |file| file.write_all(contents))
+    }
+
+    fn put_with(
+        &self,
+        name: Name,
+        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
         let target = self.path(name);
         let mut temporary = self.temporary_file()?;
         // Through the file itself: the wrapper's errors name the temporary path, which helps nobody.
-        temporary.as_file_mut().write_all(contents)?;
+        let mut buffered = BufWriter::with_capacity(WRITTEN_BYTES, temporary.as_file_mut());
+        write(&mut buffered)?;
+        buffered.into_inner().map_err(io::IntoInnerError::into_error)?;
         temporary.as_file().sync_all()?;
         if let Some(mappings) = &self.mappings {
             mappings
@@ -294,19 +323,25 @@ impl Store for LocalStore {
         sync_folder(self.path(name).parent().unwrap_or(&self.root))
     }
 
-    fn lock(&self, mode: LockMode) -> io::Result<Box<dyn Lock>> {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.root.join("lock"))?;
+    fn lock(&self, lock: LockName, mode: LockMode) -> io::Result<Box<dyn Lock>> {
+        let file = self.open_lock(lock)?;
         match mode {
             LockMode::Shared => file.lock_shared()?,
             LockMode::Exclusive => file.lock()?,
         }
-        for folder in ["segments", "tmp"] {
-            fs::create_dir_all(self.root.join(folder))?;
+        self.locked(file)
+    }
+
+    fn try_lock(&self, lock: LockName, mode: LockMode) -> io::Result<Option<Box<dyn Lock>>> {
+        let file = self.open_lock(lock)?;
+        let locked = match mode {
+            LockMode::Shared => file.try_lock_shared(),
+            LockMode::Exclusive => file.try_lock(),
+        };
+        match locked {
+            Ok(()) => self.locked(file).map(Some),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
         }
-        self.clear_leftovers()?;
-        Ok(Box::new(FileLock(file)))
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 
-use super::{Lock, LockMode, Name, NoLock, Store, slice};
+use super::{Lock, LockMode, LockName, Name, NoLock, Shelf, Store, slice};
 
 /// Files in a map. Without locks: it is gone with its process.
 #[derive(Debug, Default)]
@@ -38,12 +38,10 @@ impl Store for MemoryStore {
         "memory".into()
     }
 
-    fn list(&self) -> io::Result<Vec<(Name, u64)>> {
+    fn list(&self, shelf: Shelf) -> io::Result<Vec<(Name, u64)>> {
         let files = self.guard();
-        let segments = files.iter().filter(|(name, _)| **name != Name::Config);
-        Ok(segments
-            .map(|(name, bytes)| (*name, bytes.len() as u64))
-            .collect())
+        let listed = files.iter().filter(|(name, _)| name.shelf() == Some(shelf));
+        Ok(listed.map(|(name, bytes)| (*name, bytes.len() as u64)).collect())
     }
 
     fn read(&self, name: Name) -> io::Result<Bytes> {
@@ -69,7 +67,7 @@ impl Store for MemoryStore {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn lock(&self, _mode: LockMode) -> io::Result<Box<dyn Lock>> {
+    fn lock(&self, _lock: LockName, _mode: LockMode) -> io::Result<Box<dyn Lock>> {
         Ok(Box::new(NoLock))
     }
 }

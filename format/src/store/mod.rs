@@ -6,7 +6,7 @@ mod memory;
 mod recording;
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -25,6 +25,10 @@ pub enum Name {
     Config,
     /// The segment with this seal.
     Segment(Id),
+    /// The table of the index with this name.
+    Table(Id),
+    /// What says that the segment with this seal will be deleted.
+    Condemned(Id),
 }
 
 impl fmt::Display for Name {
@@ -32,22 +36,83 @@ impl fmt::Display for Name {
         match self {
             Self::Config => f.write_str("config"),
             Self::Segment(seal) => write!(f, "segments/{seal}.rst"),
+            Self::Table(id) => write!(f, "index/{id}.rsi"),
+            Self::Condemned(seal) => write!(f, "condemned/{seal}"),
         }
     }
 }
 
-impl Name {
-    /// The segment whose file below `segments/` is called so; `None` for foreign files (F-010).
-    pub fn of_segment_file(file: &str) -> Option<Self> {
-        let digits = file.strip_suffix(".rst")?;
-        let seal: Id = digits.parse().ok()?;
-        // Upper-case digits would be a second name for the same segment.
-        (seal.to_string() == digits).then_some(Self::Segment(seal))
+/// Files of an archive that are listed together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shelf {
+    /// The segments.
+    Segments,
+    /// The tables of the index.
+    Tables,
+    /// The names of segments that will be deleted.
+    Condemned,
+}
+
+impl Shelf {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Segments, Self::Tables, Self::Condemned];
+
+    /// The folder, where an archive is a folder.
+    pub fn folder(self) -> &'static str {
+        match self {
+            Self::Segments => "segments",
+            Self::Tables => "index",
+            Self::Condemned => "condemned",
+        }
+    }
+
+    /// What the file below the folder is called in the archive; `None` for foreign files (F-010).
+    pub fn name_of(self, file: &str) -> Option<Name> {
+        let (suffix, name): (_, fn(Id) -> Name) = match self {
+            Self::Segments => (".rst", Name::Segment),
+            Self::Tables => (".rsi", Name::Table),
+            Self::Condemned => ("", Name::Condemned),
+        };
+        let digits = file.strip_suffix(suffix)?;
+        let id: Id = digits.parse().ok()?;
+        // Upper-case digits would be a second name for the same file.
+        (id.to_string() == digits).then(|| name(id))
     }
 }
 
-/// Held while somebody writes to an archive; given back when it is dropped or the process ends.
+impl Name {
+    /// Where it is listed; the config nowhere.
+    pub fn shelf(self) -> Option<Shelf> {
+        match self {
+            Self::Config => None,
+            Self::Segment(_) => Some(Shelf::Segments),
+            Self::Table(_) => Some(Shelf::Tables),
+            Self::Condemned(_) => Some(Shelf::Condemned),
+        }
+    }
+}
+
+/// Held while somebody works on an archive; given back when it is dropped or the process ends.
 pub trait Lock: Send + Sync {}
+
+/// What is locked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LockName {
+    /// The archive: shared by those who add or read, held alone by who deletes what others might still need.
+    Archive,
+    /// What is there already: held alone by who rewrites it.
+    Maintenance,
+}
+
+impl LockName {
+    /// The file, where an archive is a folder.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Archive => "lock",
+            Self::Maintenance => "maintenance",
+        }
+    }
+}
 
 /// Who may hold a lock beside whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +134,8 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Where this store is, for people.
     fn location(&self) -> String;
 
-    /// All segments with their lengths in bytes, by ascending name.
-    fn list(&self) -> io::Result<Vec<(Name, u64)>>;
+    /// All files of a shelf with their lengths in bytes, by ascending name.
+    fn list(&self, shelf: Shelf) -> io::Result<Vec<(Name, u64)>>;
 
     /// The whole file.
     fn read(&self, name: Name) -> io::Result<Bytes>;
@@ -81,11 +146,27 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// Writes the file whole, durably, and only then under its name.
     fn put(&self, name: Name, contents: &[u8]) -> io::Result<()>;
 
+    /// Like `put`, for what is too large to be held in memory: `write` writes the contents, in order.
+    fn put_with(
+        &self,
+        name: Name,
+        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut contents = Vec::new();
+        write(&mut contents)?;
+        self.put(name, &contents)
+    }
+
     /// Deletes the file.
     fn delete(&self, name: Name) -> io::Result<()>;
 
-    /// Waits for an advisory lock on the whole archive. Stores without locks return a lock that holds nothing.
-    fn lock(&self, mode: LockMode) -> io::Result<Box<dyn Lock>>;
+    /// Waits for an advisory lock. Stores without locks return a lock that holds nothing.
+    fn lock(&self, lock: LockName, mode: LockMode) -> io::Result<Box<dyn Lock>>;
+
+    /// Like `lock`, but `None` where it would have to wait.
+    fn try_lock(&self, lock: LockName, mode: LockMode) -> io::Result<Option<Box<dyn Lock>>> {
+        self.lock(lock, mode).map(Some)
+    }
 }
 
 /// For stores in which nobody else writes.

@@ -6,13 +6,13 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 
-use super::{Lock, LockMode, Name, Store};
+use super::{Lock, LockMode, LockName, Name, Shelf, Store};
 
 /// One call of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
-    /// The segments were listed.
-    List,
+    /// A shelf was listed.
+    List(Shelf),
     /// A file was read whole.
     Read(Name),
     /// A range of a file was read.
@@ -22,7 +22,7 @@ pub enum Call {
     /// A file was deleted.
     Delete(Name),
     /// A lock was taken.
-    Lock(LockMode),
+    Lock(LockName, LockMode),
 }
 
 /// Passes every call on to `S` and remembers it.
@@ -60,8 +60,8 @@ impl<S: Store> Store for RecordingStore<S> {
         self.inner.location()
     }
 
-    fn list(&self) -> io::Result<Vec<(Name, u64)>> {
-        self.record(Call::List).list()
+    fn list(&self, shelf: Shelf) -> io::Result<Vec<(Name, u64)>> {
+        self.record(Call::List(shelf)).list(shelf)
     }
 
     fn read(&self, name: Name) -> io::Result<Bytes> {
@@ -81,7 +81,11 @@ impl<S: Store> Store for RecordingStore<S> {
         self.record(Call::Delete(name)).delete(name)
     }
 
-    fn lock(&self, mode: LockMode) -> io::Result<Box<dyn Lock>> {
-        self.record(Call::Lock(mode)).lock(mode)
+    fn lock(&self, lock: LockName, mode: LockMode) -> io::Result<Box<dyn Lock>> {
+        self.record(Call::Lock(lock, mode)).lock(lock, mode)
+    }
+
+    fn try_lock(&self, lock: LockName, mode: LockMode) -> io::Result<Option<Box<dyn Lock>>> {
+        self.record(Call::Lock(lock, mode)).try_lock(lock, mode)
     }
 }
