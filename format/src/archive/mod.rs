@@ -34,8 +34,7 @@ pub use verify::{Damaged, VerifyLevel, VerifyReport};
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Flaw, Malformed, Result};
-use crate::index::Index;
-use crate::segment::{ObjectReader, open_segment};
+use crate::segment::ObjectReader;
 use crate::store::{LockMode, LockName, Name, Shelf, Store};
 use crate::wire::Config;
 
@@ -72,9 +71,9 @@ impl Memory {
 pub struct Archive {
     store: Arc<dyn Store>,
     config: Config,
-    reader: ObjectReader,
+    reader: Arc<ObjectReader>,
     catalog: Catalog,
-    damage: Vec<Error>,
+    damage: Vec<Arc<Error>>,
     memory: Memory,
     makes_deltas: bool,
 }
@@ -117,28 +116,11 @@ impl Archive {
     /// Opens an archive. Damaged segments do not keep the rest from being used: see [`damage`](Self::damage).
     pub fn open_with(store: Arc<dyn Store>, memory: Memory) -> Result<Self> {
         let config = read_config(&*store)?;
-        let location = store.location();
-        let mut index = Index::default();
-        let mut damage = Vec::new();
-        for (name, len) in store
-            .list(Shelf::Segments)
-            .map_err(Error::io("list segments of", location))?
-        {
-            match open_segment(&*store, name, len, config.archive) {
-                Ok(segment) => index.add(segment),
-                // Deleted since it was listed.
-                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-                // What may work the next time is no damage.
-                Err(Error::Io { op, path, source }) if !is_bad_medium(&source) => {
-                    return Err(Error::Io { op, path, source });
-                }
-                Err(error) => damage.push(error),
-            }
-        }
-        let reader = ObjectReader::new(Arc::clone(&store), index, memory.cache_bytes());
-        let (catalog, errors) = Catalog::load(&reader);
-        damage.extend(errors);
-        if !damage.is_empty() {
+        let reader = ObjectReader::new(Arc::clone(&store), config.archive, memory.cache_bytes());
+        let damage = reader.refresh()?;
+        let reader = Arc::new(reader);
+        let catalog = Catalog::new(Arc::clone(&reader));
+        if !catalog.damage().is_empty() {
             reader.suspect();
         }
         Ok(Self {
@@ -146,10 +128,17 @@ impl Archive {
             config,
             reader,
             catalog,
-            damage,
+            damage: damage.into_iter().map(Arc::new).collect(),
             memory,
             makes_deltas: true,
         })
+    }
+
+    /// Looks again at what there is: others may have added, merged or removed something.
+    pub fn refresh(&mut self) -> Result<()> {
+        let damage = self.catalog.refresh()?;
+        self.damage = damage.into_iter().map(Arc::new).collect();
+        Ok(())
     }
 
     /// Stores whatever is new whole from now on: for measuring what deltas save.
@@ -157,9 +146,11 @@ impl Archive {
         self.makes_deltas = false;
     }
 
-    /// What could not be read when the archive was opened: segments, and snapshots in intact ones.
-    pub fn damage(&self) -> &[Error] {
-        &self.damage
+    /// What could not be read so far: segments, and pages of the catalogue in intact ones.
+    pub fn damage(&self) -> Vec<Arc<Error>> {
+        let mut damage = self.damage.clone();
+        damage.extend(self.catalog.damage());
+        damage
     }
 
     /// Where the archive is, for people.
@@ -181,14 +172,6 @@ impl Archive {
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }
-}
-
-/// Whether a file is there, but its medium or its length does not give what should be in it.
-fn is_bad_medium(error: &io::Error) -> bool {
-    const UNIX_EIO: i32 = 5;
-    const WINDOWS_CRC: i32 = 23;
-    let code = if cfg!(windows) { WINDOWS_CRC } else { UNIX_EIO };
-    error.kind() == io::ErrorKind::UnexpectedEof || error.raw_os_error() == Some(code)
 }
 
 fn read_config(store: &dyn Store) -> Result<Config> {

@@ -19,6 +19,20 @@ pub struct IndexedSegment {
     pub directory: Directory,
 }
 
+impl IndexedSegment {
+    /// A directory that was just written has room for more, and stays in memory for as long as the archive is open.
+    fn shrink(&mut self) {
+        let Directory {
+            blocks,
+            objects,
+            deltas,
+        } = &mut self.directory;
+        blocks.shrink_to_fit();
+        objects.shrink_to_fit();
+        deltas.shrink_to_fit();
+    }
+}
+
 /// The object at this index of a segment's directory.
 pub fn locate(segment: &Arc<IndexedSegment>, number: u32) -> Option<Location> {
     let directory = &segment.directory;
@@ -71,15 +85,7 @@ impl Index {
         if self.numbers.contains_key(&segment.name) {
             return;
         }
-        // A directory that was just written has room for more, and stays in memory for as long as the archive is open.
-        let Directory {
-            blocks,
-            objects,
-            deltas,
-        } = &mut segment.directory;
-        blocks.shrink_to_fit();
-        objects.shrink_to_fit();
-        deltas.shrink_to_fit();
+        segment.shrink();
         let number = self.segments.len() as u32;
         self.places.reserve(segment.directory.objects.len());
         for (i, object) in segment.directory.objects.iter().enumerate() {
