@@ -16,6 +16,7 @@ mod snapshot;
 mod stats;
 mod vanished;
 mod verify;
+mod views;
 mod walk;
 mod writer;
 
@@ -31,6 +32,9 @@ pub use sets::{ConsistencySet, TornSet};
 pub use snapshot::{Root, SnapshotRequest, Source, Taken};
 pub use stats::Stats;
 pub use verify::{Damaged, VerifyLevel, VerifyReport};
+pub use views::{
+    Aspect, Gap, Grown, History, Occurrence, Occurrences, Scope, Ticks, Tracks, Turn, Version, Watched,
+};
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Flaw, Malformed, Result};
