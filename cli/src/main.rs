@@ -63,7 +63,9 @@ fn needs(command: &Command) -> Needs {
         | Command::Connectors(_)
         | Command::Rehearse(_)
         | Command::Recover(_) => Needs::Profiles,
-        Command::Snapshots(args) if args.by_connector || (args.gaps && args.every.is_none()) => Needs::Profiles,
+        Command::Snapshots(args) if args.by_connector || (args.gaps && args.every.is_none()) => {
+            Needs::Profiles
+        }
         Command::Restore(args) if args.procedure.connector.is_some() => Needs::Profiles,
         _ => Needs::Archive,
     }

@@ -276,7 +276,10 @@ mod tests {
     fn paths_in_all_snapshots() {
         let parse = |text: &str| parse_path(OsStr::new(text));
         assert_eq!(parse("/etc/hosts"), (None, b"/etc/hosts".to_vec()));
-        assert_eq!(parse("lotus-notes@:a@:b"), (Some("lotus-notes".into()), b"a@:b".to_vec()));
+        assert_eq!(
+            parse("lotus-notes@:a@:b"),
+            (Some("lotus-notes".into()), b"a@:b".to_vec())
+        );
         assert_eq!(parse("a/b@:c"), (None, b"a/b@:c".to_vec()));
         assert_eq!(parse("@:c"), (None, b"@:c".to_vec()));
     }

@@ -59,7 +59,10 @@ fn matcher(pattern: &str, ignore_case: bool) -> Result<GlobMatcher> {
         .build();
     match glob {
         Ok(glob) => Ok(glob.compile_matcher()),
-        Err(error) => Err(Failure::usage(format!("{pattern:?} is not a pattern: {}", error.kind()))),
+        Err(error) => Err(Failure::usage(format!(
+            "{pattern:?} is not a pattern: {}",
+            error.kind()
+        ))),
     }
 }
 
@@ -77,7 +80,9 @@ fn in_one(
             Node::Dir { tree } => (tree, path),
             _ => {
                 let path = display_bytes(&path);
-                return Err(Failure::new(format!("{path:?} in {snapshot:?} is not a directory")));
+                return Err(Failure::new(format!(
+                    "{path:?} in {snapshot:?} is not a directory"
+                )));
             }
         },
     };
@@ -116,11 +121,15 @@ fn table(found: &[Occurrence]) -> Table {
         ("HOST", Align::Left),
         ("PATH", Align::Left),
     ]);
-    let is_one_host = found.windows(2).all(|pair| pair[0].series.host == pair[1].series.host);
+    let is_one_host = found
+        .windows(2)
+        .all(|pair| pair[0].series.host == pair[1].series.host);
     let time = |time: Timestamp| local_time(time, "%Y-%m-%d %H:%M");
     let id = |moment: &Moment| moment.id().short();
     for occurrence in found {
-        let Occurrence { first, last, entry, .. } = occurrence;
+        let Occurrence {
+            first, last, entry, ..
+        } = occurrence;
         let is_dir = matches!(entry.node, Node::Dir { .. });
         table.row(vec![
             time(first.time),
@@ -132,8 +141,16 @@ fn table(found: &[Occurrence]) -> Table {
                 Node::File { size: bytes, .. } => size(bytes),
                 _ => String::new(),
             },
-            if is_one_host { String::new() } else { occurrence.series.host.clone() },
-            format!("{}{}", display_bytes(&occurrence.path), if is_dir { "/" } else { "" }),
+            if is_one_host {
+                String::new()
+            } else {
+                occurrence.series.host.clone()
+            },
+            format!(
+                "{}{}",
+                display_bytes(&occurrence.path),
+                if is_dir { "/" } else { "" }
+            ),
         ]);
     }
     table
@@ -157,7 +174,14 @@ struct Document<'a> {
 
 impl<'a> Document<'a> {
     fn new(occurrence: &'a Occurrence) -> Self {
-        let Occurrence { series, path, entry, first, last, versions } = occurrence;
+        let Occurrence {
+            series,
+            path,
+            entry,
+            first,
+            last,
+            versions,
+        } = occurrence;
         Self {
             path: json_path(path),
             path_bytes: path_bytes(path),

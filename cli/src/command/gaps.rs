@@ -41,8 +41,16 @@ impl Scheduled {
 pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
     let archive = cx.open(Access::Mapped)?;
     let now = timestamp(Zoned::now().timestamp());
-    let since = args.since.as_ref().map(|text| cx.instant("--since", text)).transpose()?;
-    let until = args.until.as_ref().map(|text| cx.time("--until", text)).transpose()?;
+    let since = args
+        .since
+        .as_ref()
+        .map(|text| cx.instant("--since", text))
+        .transpose()?;
+    let until = args
+        .until
+        .as_ref()
+        .map(|text| cx.time("--until", text))
+        .transpose()?;
     // What is still to come is no gap.
     let until = until.map_or(now, |until| until.min(now));
     let scheduled = match args.every {
@@ -54,7 +62,10 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
         let most = most(scheduled[number].every, args.tolerance);
         Some(Watched { number, most })
     });
-    let rows: Vec<Row> = gaps.iter().map(|gap| Row::new(gap, &scheduled[gap.number])).collect();
+    let rows: Vec<Row> = gaps
+        .iter()
+        .map(|gap| Row::new(gap, &scheduled[gap.number]))
+        .collect();
     if cx.out.json {
         cx.out.json_line(&rows)?;
     } else if rows.is_empty() {
@@ -92,17 +103,20 @@ fn configured(cx: &Context, archive: &Archive, args: &Snapshots) -> Result<Vec<S
     let selection = profiles.select(&cx.config, &[])?;
     let is_absent = |name: &str| selection.absent.iter().any(|(absent, _)| absent == name);
     let host = args.host.clone().unwrap_or_else(|| cx.config.server_name());
-    let scheduled = profiles.configured(&cx.config).into_iter().filter_map(|(profile, _)| {
-        let name = &profile.name;
-        let is_wanted = asked.is_empty() || asked.contains(name);
-        let is_here = !is_absent(name) || was_here(archive, &cx.config, name);
-        Some(Scheduled {
-            host: host.clone(),
-            connector: Some(name.clone()),
-            paths: Vec::new(),
-            every: profile.every.filter(|_| is_wanted && is_here)?,
-        })
-    });
+    let scheduled = profiles
+        .configured(&cx.config)
+        .into_iter()
+        .filter_map(|(profile, _)| {
+            let name = &profile.name;
+            let is_wanted = asked.is_empty() || asked.contains(name);
+            let is_here = !is_absent(name) || was_here(archive, &cx.config, name);
+            Some(Scheduled {
+                host: host.clone(),
+                connector: Some(name.clone()),
+                paths: Vec::new(),
+                every: profile.every.filter(|_| is_wanted && is_here)?,
+            })
+        });
     Ok(scheduled.collect())
 }
 
@@ -196,7 +210,9 @@ fn table(gaps: &[Gap], rows: &[Row]) -> Table {
             count(row.missed),
         ]);
     }
-    let seconds = rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.seconds));
+    let seconds = rows
+        .iter()
+        .fold(0_u64, |sum, row| sum.saturating_add(row.seconds));
     let missed = rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.missed));
     if rows.len() > 1 {
         let gaps = plural(rows.len() as u64, "gap", "gaps");

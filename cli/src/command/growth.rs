@@ -72,7 +72,11 @@ pub(crate) fn run(cx: &mut Context, args: &Stats) -> Result<()> {
     };
     for ((period, source), grown) in &rows {
         let when = period.map_or_else(|| "?".into(), |period| period.name(args.by));
-        let host = if many_hosts { source.host.clone() } else { String::new() };
+        let host = if many_hosts {
+            source.host.clone()
+        } else {
+            String::new()
+        };
         add(when, source.name(), host, grown);
     }
     if rows.len() > 1 {
@@ -215,9 +219,21 @@ mod tests {
     #[test]
     fn days_weeks_and_months_are_local() {
         let berlin = "Europe/Berlin";
-        assert_eq!(named(Period::Day, berlin, "2026-10-24T22:30:00Z"), "2026-10-25 25");
-        assert_eq!(named(Period::Day, berlin, "2026-03-29T21:59:59Z"), "2026-03-29 23");
-        assert_eq!(named(Period::Week, berlin, "2026-11-22T22:59:59Z"), "2026-11-16 168");
-        assert_eq!(named(Period::Month, berlin, "2026-10-31T22:59:59Z"), "2026-10 745");
+        assert_eq!(
+            named(Period::Day, berlin, "2026-10-24T22:30:00Z"),
+            "2026-10-25 25"
+        );
+        assert_eq!(
+            named(Period::Day, berlin, "2026-03-29T21:59:59Z"),
+            "2026-03-29 23"
+        );
+        assert_eq!(
+            named(Period::Week, berlin, "2026-11-22T22:59:59Z"),
+            "2026-11-16 168"
+        );
+        assert_eq!(
+            named(Period::Month, berlin, "2026-10-31T22:59:59Z"),
+            "2026-10 745"
+        );
     }
 }

@@ -33,7 +33,8 @@ pub(crate) fn run(cx: &mut Context, args: &History) -> Result<()> {
         cx.worsen(Outcome::Damage);
         cx.out.error(Failure::new(chain(error)));
     }
-    cx.out.detail(&format!("{} read", plural(found.trees, "tree", "trees")));
+    cx.out
+        .detail(&format!("{} read", plural(found.trees, "tree", "trees")));
     if cx.out.json {
         for version in &found.versions {
             cx.out.json_line(&Document::new(&path, version))?;
@@ -141,8 +142,14 @@ fn table(versions: &[Version]) -> Table {
                 Some(entry) if is_file => size(entry.node.size()),
                 _ => String::new(),
             },
-            entry.and_then(content_id).map_or_else(String::new, |id| id.short()),
-            if is_one_source { String::new() } else { source(&version.series) },
+            entry
+                .and_then(content_id)
+                .map_or_else(String::new, |id| id.short()),
+            if is_one_source {
+                String::new()
+            } else {
+                source(&version.series)
+            },
             note,
         ]);
     }

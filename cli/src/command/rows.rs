@@ -151,7 +151,8 @@ impl<'c> Sorted<'c> {
     }
 
     fn close(&mut self, ended: Option<(usize, Row)>) {
-        self.closed.extend(ended.map(|(number, row)| ((row.last.time, number), row)));
+        self.closed
+            .extend(ended.map(|(number, row)| ((row.last.time, number), row)));
     }
 }
 
@@ -311,7 +312,12 @@ impl Backwards<'_> {
             Place::Row(row) => Some(row),
             Place::Waiting | Place::Empty => None,
         };
-        let mut rows: Vec<Row> = self.places.into_iter().filter_map(row).take(self.number).collect();
+        let mut rows: Vec<Row> = self
+            .places
+            .into_iter()
+            .filter_map(row)
+            .take(self.number)
+            .collect();
         rows.reverse();
         rows
     }

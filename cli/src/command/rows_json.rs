@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use restante_format::catalog::State;
+use restante_format::id::hex;
 use serde::Serialize;
 
 use super::rows::Row;
@@ -141,14 +142,19 @@ impl Said {
             false => row.last.state.snapshot.counts.stored_bytes,
         };
         let mut put = |parts: &[&[u8]]| parts.iter().for_each(|part| text.extend_from_slice(part));
-        put(&[b",\n{\"id\":\"", row.last.id().to_string().as_bytes()]);
+        put(&[b",\n{\"id\":\"", hex(&row.last.id().0).as_bytes()]);
         put(&[b"\",\"time\":\"", time.as_bytes(), b"\",", &self.source]);
         put(&[b",\"tick\":", if row.tick { b"true" } else { b"false" }, b","]);
         put(&[&self.files, b",\"stored_bytes\":", stored.to_string().as_bytes()]);
         put(&[b",", &self.torn]);
         if row.count > 1 {
             let first = rfc3339(row.first_time);
-            put(&[b",\"first\":\"", first.as_bytes(), b"\",\"last\":\"", time.as_bytes()]);
+            put(&[
+                b",\"first\":\"",
+                first.as_bytes(),
+                b"\",\"last\":\"",
+                time.as_bytes(),
+            ]);
             put(&[b"\",\"count\":", row.count.to_string().as_bytes()]);
         }
         put(&[b"}"]);

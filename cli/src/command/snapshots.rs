@@ -133,16 +133,10 @@ fn gaps(s: &Snapshot) -> String {
 
 /// The shortest way to write the times that keeps the rows apart.
 fn time_pattern(rows: &[Row]) -> &'static str {
-    let times = || {
-        rows.iter()
-            .flat_map(|row| [row.first_time, row.last.time])
-    };
+    let times = || rows.iter().flat_map(|row| [row.first_time, row.last.time]);
     let today = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
     let all_today = times().all(|time| local_time(time, "%Y-%m-%d") == today);
-    let mut minutes: Vec<i64> = rows
-        .iter()
-        .map(|row| row.last.time.secs.div_euclid(60))
-        .collect();
+    let mut minutes: Vec<i64> = rows.iter().map(|row| row.last.time.secs.div_euclid(60)).collect();
     minutes.dedup();
     let one_a_minute = minutes.len() == rows.len();
     match (all_today, one_a_minute) {

@@ -68,7 +68,9 @@ fn since_year_0(secs: i64) -> Option<u64> {
     const DAYS_TO_1970: i64 = 719_528;
     const DAYS_TO_10000: u64 = 3_652_425;
     let seconds = secs.checked_add(DAYS_TO_1970 * 86_400)?;
-    u64::try_from(seconds).ok().filter(|seconds| *seconds < DAYS_TO_10000 * 86_400)
+    u64::try_from(seconds)
+        .ok()
+        .filter(|seconds| *seconds < DAYS_TO_10000 * 86_400)
 }
 
 /// Lists have a million times: this is what jiff writes, at a fraction of the cost.

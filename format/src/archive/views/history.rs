@@ -190,7 +190,11 @@ impl Descent {
     fn new(series: Series, names: &[Vec<u8>]) -> Self {
         let above = series.connector.as_deref().map(str::as_bytes);
         let above = above.filter(|connector| names.first().is_none_or(|first| first != connector));
-        let names: Vec<Vec<u8>> = above.map(<[u8]>::to_vec).into_iter().chain(names.iter().cloned()).collect();
+        let names: Vec<Vec<u8>> = above
+            .map(<[u8]>::to_vec)
+            .into_iter()
+            .chain(names.iter().cloned())
+            .collect();
         Self {
             series,
             known: vec![HashMap::new(); names.len()],

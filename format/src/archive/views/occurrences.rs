@@ -186,7 +186,15 @@ impl Line {
                     None => {
                         let first = stretch.first();
                         let (last, versions) = (None, 1);
-                        self.found.insert(path, Found { entry, first, last, versions });
+                        self.found.insert(
+                            path,
+                            Found {
+                                entry,
+                                first,
+                                last,
+                                versions,
+                            },
+                        );
                     }
                 },
                 Change::Modified { after, .. } => {

@@ -70,7 +70,9 @@ pub(super) fn in_batches(
         let (series, _) = tracks.follow(&moment);
         match open.get_mut(series) {
             None => open.push(Stretch::new(series, &moment)),
-            Some(stretch) if Arc::ptr_eq(&stretch.state, &moment.state) || stretch.state.id == moment.state.id => {
+            Some(stretch)
+                if Arc::ptr_eq(&stretch.state, &moment.state) || stretch.state.id == moment.state.id =>
+            {
                 (stretch.last, stretch.count) = (moment.time, stretch.count + 1);
             }
             Some(stretch) => {
