@@ -14,6 +14,7 @@ mod restore;
 mod sets;
 mod snapshot;
 mod stats;
+mod upkeep;
 mod vanished;
 mod verify;
 mod walk;
@@ -30,6 +31,7 @@ pub use restore::{Overwrite, Restore, RestoreReport};
 pub use sets::{ConsistencySet, TornSet};
 pub use snapshot::{Root, SnapshotRequest, Source, Taken};
 pub use stats::Stats;
+pub use upkeep::Merged;
 pub use verify::{Damaged, VerifyLevel, VerifyReport};
 
 use crate::catalog::Catalog;
