@@ -20,6 +20,7 @@ use crate::chunk::Cutter;
 use crate::cutting::Runner;
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
+use crate::index::IndexedSegment;
 use crate::limits::{LISTED_BYTES, OBJECT_BYTES};
 use crate::model::{Counts, Series, Snapshot, Timestamp, display_bytes, is_valid_name};
 use crate::progress::Progress;
@@ -192,7 +193,8 @@ impl Archive {
         })?;
         let opened_files = examiner.opened.into_inner();
         let tick = parent_root == Some(snapshot.root);
-        let (id, snapshot) = self.commit(snapshot, parent, written)?;
+        let rescued = self.rescue(snapshot.root, progress)?;
+        let (id, snapshot) = self.commit(snapshot, parent, written, rescued)?;
         // The snapshot is safe: what goes wrong from here on is not its failure.
         let merging = self.merge_tiers().err();
         Ok(Taken {
@@ -207,7 +209,13 @@ impl Archive {
     }
 
     /// Makes a snapshot known whose objects are durable: as a tick of its parent, if nothing but the time is new.
-    fn commit(&self, snapshot: Snapshot, parent: Option<Moment>, written: Written) -> Result<(Id, Snapshot)> {
+    fn commit(
+        &self,
+        snapshot: Snapshot,
+        parent: Option<Moment>,
+        written: Written,
+        rescued: Vec<IndexedSegment>,
+    ) -> Result<(Id, Snapshot)> {
         let time = snapshot.time;
         let repeated =
             parent.filter(|parent| parent.time < time && is_repeated(&snapshot, &parent.state.snapshot));

@@ -3,6 +3,8 @@
 mod catalog;
 mod data;
 
+pub(super) use data::DataPacker;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,6 +21,8 @@ const FAN_IN: u64 = 16;
 const LOWEST_BYTES: u64 = 64 << 10;
 /// Data segments of so many bytes are large enough for ever.
 const LARGE_BYTES: u64 = 8 << 20;
+/// Segments of the catalogue with so many moments are: forgetting some of them rewrites all.
+const MANY_MOMENTS: u64 = 65_536;
 /// About how many bytes of data are merged at once.
 const MERGED_BYTES: u64 = 64 << 20;
 
@@ -96,7 +100,7 @@ impl Archive {
                 let mut objects = segment.directory.objects.iter();
                 objects.all(|object| object.kind.is_of_catalog())
             };
-            if moments > 0 && is_catalog(segment) {
+            if (1..MANY_MOMENTS).contains(&moments) && is_catalog(segment) {
                 tiers
                     .entry(moments.ilog(FAN_IN))
                     .or_default()
@@ -120,7 +124,7 @@ impl Archive {
 
     /// Puts what stands for the sources durably into the store, and only then deletes them. Whoever still knows the sources
     /// looks again when one of them is gone.
-    fn replace(
+    pub(super) fn replace(
         &mut self,
         sources: &[Arc<IndexedSegment>],
         made: Vec<SealedSegment>,
