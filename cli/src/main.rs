@@ -10,6 +10,7 @@ mod find;
 mod procedure;
 mod profile;
 mod recovery;
+mod retention;
 mod select;
 mod show;
 mod state;
