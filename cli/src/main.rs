@@ -15,6 +15,7 @@ mod select;
 mod show;
 mod state;
 mod suggest;
+mod times;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -115,3 +115,49 @@ impl Serialize for Policy {
         map.end()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::profile::{Document, Section};
+
+    fn read(text: &str) -> crate::retention::Policy {
+        let document = Document::new("restante.toml", text);
+        let table = document.parse().expect("TOML");
+        let policy = super::parse(&Section::top(&document, &table), "[keep]");
+        policy.expect("a policy").expect("there is one")
+    }
+
+    #[test]
+    fn every_key_is_read_and_shown_as_it_is_written() {
+        let json = serde_json::json!({
+            "last": 3, "minutely": 60, "hourly": 48, "daily": 30, "weekly": 8, "monthly": 24, "yearly": "unlimited",
+            "within": "2d", "within-minutely": "1h30min", "within-hourly": "7d", "within-daily": "6mo",
+            "within-weekly": "1y6mo", "within-monthly": "10y", "within-yearly": "100y",
+            "tags": ["audit,2026", "yearly"], "changes": true,
+        });
+        let keys: Vec<&String> = json.as_object().expect("a table").keys().collect();
+        let mut known = super::KEYS;
+        known.sort_unstable();
+        assert_eq!(keys, known);
+        let assignments = json.as_object().expect("a table").iter();
+        let text: String = assignments
+            .map(|(key, value)| format!("{key} = {value}\n"))
+            .collect();
+        let policy = read(&format!("[keep]\n{text}"));
+        assert_eq!(serde_json::to_value(&policy).expect("JSON"), json);
+        assert_eq!(
+            policy.to_string(),
+            "last 3, minutely 60, hourly 48, daily 30, weekly 8, monthly 24, yearly unlimited, within 2d, \
+             minutely within 1h30min, hourly within 7d, daily within 6mo, weekly within 1y6mo, monthly within 10y, \
+             yearly within 100y, tag audit,2026, tag yearly, every change"
+        );
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_shown() {
+        let policy = read("keep = { within = \"2d\", daily = 30 }\n");
+        let json = serde_json::json!({ "within": "2d", "daily": 30 });
+        assert_eq!(serde_json::to_value(&policy).expect("JSON"), json);
+        assert_eq!(policy.to_string(), "daily 30, within 2d");
+    }
+}

@@ -44,7 +44,7 @@ mod tests;
 pub(crate) use error::{ConfigError, Hint, Location, ResolveError};
 pub(crate) use overrides::{CONNECTOR_KEYS, Override, absolute};
 pub(crate) use parse::{Draft, checked_key, parse_file, parse_section};
-pub(crate) use pattern::{check as check_pattern, duration, show_duration, time_parts};
+pub(crate) use pattern::{check as check_pattern, duration, show_duration};
 pub(crate) use placeholder::expand;
 pub(crate) use resolve::{PlaceOf, ResolvedConnector, ResolvedRoot};
 pub(crate) use set::Profiles;

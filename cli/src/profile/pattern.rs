@@ -53,32 +53,11 @@ pub(crate) fn compile(pattern: &str) -> String {
     }
 }
 
-/// The numbers of a time with the units behind them, as in `1h30m`; an error is the rest of a sentence about it.
-pub(crate) fn time_parts(text: &str) -> Result<Vec<(u64, &str)>, &'static str> {
-    let mut parts = Vec::new();
-    let mut rest = text.trim();
-    if rest.is_empty() {
-        return Err("is no time");
-    }
-    while !rest.is_empty() {
-        let unit = rest.find(|c: char| !c.is_ascii_digit()).ok_or("has no unit")?;
-        if unit == 0 {
-            return Err("is no time");
-        }
-        let count: u64 = rest[..unit].parse().map_err(|_| "is too long a time")?;
-        let behind = &rest[unit..];
-        let end = behind.find(|c: char| c.is_ascii_digit()).unwrap_or(behind.len());
-        parts.push((count, &behind[..end]));
-        rest = &behind[end..];
-    }
-    Ok(parts)
-}
-
 /// Reads `90s`, `15m`, `1h`, `1h30m`, `2d` or `1w`; an error is the rest of a sentence about the value.
 pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
     const UNITS: [(&str, u64); 5] = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("w", 604_800)];
     let mut seconds = 0_u64;
-    for (count, written) in time_parts(text)? {
+    for (count, written) in crate::times::parts(text)? {
         let unit = UNITS
             .iter()
             .find(|(name, _)| *name == written)

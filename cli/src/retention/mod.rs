@@ -31,6 +31,7 @@
     not(test),
     expect(
         dead_code,
+        unused_imports,
         reason = "what is decided is carried out by a command that is not there yet"
     )
 )]

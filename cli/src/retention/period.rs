@@ -57,7 +57,7 @@ impl FromStr for Period {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = crate::profile::time_parts(text)?;
+        let parts = crate::times::parts(text)?;
         let mut sums = [0_u64; UNITS.len()];
         let mut next = 0;
         for (i, (count, written)) in parts.iter().enumerate() {

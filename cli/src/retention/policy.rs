@@ -46,7 +46,7 @@ pub(crate) enum Rule {
 
 impl Policy {
     /// Whether no rule keeps anything, whatever snapshots there are. One of tags may still find none that it keeps:
-    /// what is true of a group is known after the [`Walk`](super::decide::Walk).
+    /// what is true of a group is known after the [`Walk`](super::Walk).
     pub(crate) fn would_remove_all(&self) -> bool {
         let counts = Unit::ALL.iter().map(|unit| self.counts[*unit]);
         let keeps_by_count = counts

@@ -108,7 +108,7 @@ fn shots(rng: &mut Rng) -> Vec<Shot> {
         let step: u64 = steps[rng.below(longest) as usize];
         secs -= rng.below(2 * step).cast_signed();
     }
-    shots.sort_by(|a, b| b.time.cmp(&a.time));
+    shots.sort_by_key(|shot| std::cmp::Reverse(shot.time));
     shots
 }
 
