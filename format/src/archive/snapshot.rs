@@ -255,10 +255,8 @@ impl Archive {
         };
         put(&*self.store, &sealed)?;
         self.reader.change_index(|index| {
-            written
-                .segments
-                .into_iter()
-                .for_each(|segment| index.add(segment));
+            let new = written.segments.into_iter().chain(rescued);
+            new.for_each(|segment| index.add(segment));
             index.add(sealed.into_indexed());
         });
         self.catalog.follow();
