@@ -6,14 +6,17 @@ mod cut_file;
 mod diff;
 mod examine;
 mod follow;
+mod forget;
 mod lineage;
 mod locate;
 mod pieces;
+mod prune;
 mod read_file;
 mod restore;
 mod sets;
 mod snapshot;
 mod stats;
+mod upkeep;
 mod vanished;
 mod verify;
 mod views;
@@ -25,12 +28,15 @@ use std::sync::Arc;
 
 pub use compare::{CompareReport, Difference, DifferenceKind};
 pub use diff::{Change, Changed, diff};
+pub use forget::Forgotten;
 pub use locate::{Located, TreeWalk, walk_tree};
+pub use prune::{Grace, PruneReport, PruneRequest};
 pub use read_file::read_file;
 pub use restore::{Overwrite, Restore, RestoreReport};
 pub use sets::{ConsistencySet, TornSet};
 pub use snapshot::{Root, SnapshotRequest, Source, Taken};
 pub use stats::Stats;
+pub use upkeep::Merged;
 pub use verify::{Damaged, VerifyLevel, VerifyReport};
 pub use views::{
     Aspect, Gap, Grown, History, Occurrence, Occurrences, Scope, Ticks, Tracks, Turn, Version, Watched,
