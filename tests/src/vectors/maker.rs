@@ -48,15 +48,15 @@ impl Case {
 }
 
 fn snapshots_text(snapshots: &Map<String, Value>) -> String {
-    let snapshot = |(id, paths): (&String, &Value)| {
-        let paths: Vec<String> = paths
+    let snapshot = |(id, snapshot): (&String, &Value)| {
+        let paths: Vec<String> = snapshot
             .as_object()
             .into_iter()
             .flatten()
             .map(|(path, fields)| format!("      {}: {fields}", json!(path)))
             .collect();
         match paths.is_empty() {
-            true => format!("    {}: {{}}", json!(id)),
+            true => format!("    {}: {snapshot}", json!(id)),
             false => format!("    {}: {{\n{}\n    }}", json!(id), paths.join(",\n")),
         }
     };
