@@ -84,7 +84,7 @@ impl ObjectReader {
             })
             .collect();
         let is_changed = !new.is_empty() || !gone.is_empty();
-        if is_changed || !condemned.iter().all(|name| index.is_condemned(*name)) {
+        if is_changed || condemned != *index.condemned() {
             drop(index);
             self.change_index(|index| {
                 new.into_iter().for_each(|segment| index.add(segment));

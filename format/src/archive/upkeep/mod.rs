@@ -113,8 +113,11 @@ impl Archive {
     /// The small segments without any page, by their size.
     fn data_tiers(&self) -> BTreeMap<u32, Vec<Arc<IndexedSegment>>> {
         let mut tiers: BTreeMap<u32, Vec<_>> = BTreeMap::new();
-        for segment in self.reader.index().segments() {
-            if segment.len < LARGE_BYTES && self.catalog.moments_in(segment.name) == 0 {
+        let index = self.reader.index();
+        for segment in index.segments() {
+            // What is condemned has gone already, as far as those who write are concerned.
+            let is_small = segment.len < LARGE_BYTES && !index.is_condemned(segment.name);
+            if is_small && self.catalog.moments_in(segment.name) == 0 {
                 let tier = (segment.len / (LOWEST_BYTES / FAN_IN)).max(1).ilog(FAN_IN);
                 tiers.entry(tier).or_default().push(Arc::clone(segment));
             }
