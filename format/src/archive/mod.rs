@@ -12,8 +12,10 @@ mod pieces;
 mod read_file;
 mod restore;
 mod sets;
+mod single;
 mod snapshot;
 mod stats;
+mod transfer;
 mod vanished;
 mod verify;
 mod walk;
@@ -30,6 +32,7 @@ pub use restore::{Overwrite, Restore, RestoreReport};
 pub use sets::{ConsistencySet, TornSet};
 pub use snapshot::{Root, SnapshotRequest, Source, Taken};
 pub use stats::Stats;
+pub use transfer::{Choice, Copied, Exported};
 pub use verify::{Damaged, VerifyLevel, VerifyReport};
 
 use crate::catalog::Catalog;
