@@ -16,6 +16,7 @@ mod single;
 mod snapshot;
 mod stats;
 mod transfer;
+mod upkeep;
 mod vanished;
 mod verify;
 mod walk;
@@ -33,6 +34,7 @@ pub use sets::{ConsistencySet, TornSet};
 pub use snapshot::{Root, SnapshotRequest, Source, Taken};
 pub use stats::Stats;
 pub use transfer::{Choice, Copied, Exported};
+pub use upkeep::Merged;
 pub use verify::{Damaged, VerifyLevel, VerifyReport};
 
 use crate::catalog::Catalog;
@@ -79,6 +81,8 @@ pub struct Archive {
     damage: Vec<Arc<Error>>,
     memory: Memory,
     makes_deltas: bool,
+    /// Whether it is a segment file by itself.
+    is_single: bool,
 }
 
 impl Archive {
@@ -134,6 +138,7 @@ impl Archive {
             damage: damage.into_iter().map(Arc::new).collect(),
             memory,
             makes_deltas: true,
+            is_single: false,
         })
     }
 
@@ -159,6 +164,11 @@ impl Archive {
     /// Where the archive is, for people.
     pub fn location(&self) -> String {
         self.store.location()
+    }
+
+    /// Whether it is a single segment file, which is read and never written to.
+    pub fn is_single(&self) -> bool {
+        self.is_single
     }
 
     /// What was decided when it was made.

@@ -56,6 +56,10 @@ impl Archive {
             zstd_level: 3,
         };
         let store = SingleStore::new(file, Name::Segment(trailer.seal), config.encode());
-        Self::open_with(Arc::new(store), memory)
+        let archive = Self::open_with(Arc::new(store), memory)?;
+        Ok(Self {
+            is_single: true,
+            ..archive
+        })
     }
 }

@@ -79,6 +79,8 @@ pub struct Taken {
     pub snapshot: Snapshot,
     /// Whether its root tree is its parent's.
     pub tick: bool,
+    /// Why small segments could not be merged behind it: they stay, and the next snapshot tries again.
+    pub merging: Option<Arc<Error>>,
     /// How often a regular file was opened.
     pub opened_files: u64,
     /// How often the tree was taken: more than once if files that belong together did not hold still.
@@ -191,10 +193,13 @@ impl Archive {
         let opened_files = examiner.opened.into_inner();
         let tick = parent_root == Some(snapshot.root);
         let (id, snapshot) = self.commit(snapshot, parent, written)?;
+        // The snapshot is safe: what goes wrong from here on is not its failure.
+        let merging = self.merge_tiers().err();
         Ok(Taken {
             id,
             snapshot,
             tick,
+            merging: merging.map(Arc::new),
             opened_files,
             rounds: 1,
             torn_sets: Vec::new(),

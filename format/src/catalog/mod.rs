@@ -112,6 +112,14 @@ impl Catalog {
         runs.values().flatten().cloned().collect()
     }
 
+    /// How many moments a segment says that it has.
+    pub fn moments_in(&self, segment: Name) -> u64 {
+        let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
+        let runs = runs.get(&segment).into_iter().flatten();
+        let notes = runs.flat_map(|run| &run.pages);
+        notes.map(|note| note.moments).sum()
+    }
+
     /// Pages that could not be read so far: their snapshots are missing everywhere.
     pub fn damage(&self) -> Vec<Arc<Error>> {
         guard(&self.damage).clone()

@@ -20,10 +20,10 @@ pub struct CheckedBlock {
 }
 
 impl ObjectReader {
-    /// The block of some objects, all of them in it and stored whole, if each has its id.
+    /// The block of some objects, all of them in it and stored whole, if it fits its check and each of them has its id.
     ///
     /// # Errors
-    /// Fails on the first that has not: other copies are not looked for.
+    /// Fails if that is not so: other copies are not looked for.
     pub fn checked_block(&self, objects: &[Location]) -> Result<Option<CheckedBlock>> {
         let Some(first) = objects.first() else {
             return Ok(None);
@@ -32,6 +32,10 @@ impl ObjectReader {
         let range = block.offset..block.offset + u64::from(block.stored_len);
         // A copy: what is compared is what is handed out, whatever happens to the file.
         let stored = Bytes::copy_from_slice(&self.stored(first, range)?);
+        if Id(*blake3::hash(&stored).as_bytes()) != block.check {
+            let flaw = Flaw::new("block", "check", "does not match the stored bytes");
+            return Err(damaged(first, flaw));
+        }
         let plain = match block.method {
             Method::Raw => stored.clone(),
             Method::Zstd => decompress(&stored, block.plain_len as usize)

@@ -116,6 +116,21 @@ impl StoredBlock {
         Self::new(plain, Some(zstd_level), vec![Placed { entry, delta: None }])
     }
 
+    /// A block of another segment as it is there, whose stored bytes have been compared with their check.
+    pub fn copied(
+        block: &BlockEntry,
+        stored: Bytes,
+        objects: impl Iterator<Item = (ObjectEntry, Option<Delta>)>,
+    ) -> Self {
+        Self {
+            method: block.method,
+            stored,
+            plain_len: block.plain_len,
+            check: block.check,
+            objects: objects.map(|(entry, delta)| Placed { entry, delta }).collect(),
+        }
+    }
+
     fn new(plain: Bytes, zstd_level: Option<i32>, objects: Vec<Placed>) -> Self {
         let plain_len = plain.len() as u32;
         let compressed = zstd_level.and_then(|level| compress(&plain, level));
@@ -130,18 +145,6 @@ impl StoredBlock {
             plain_len,
             check,
             objects,
-        }
-    }
-
-    /// A block of another segment as it was stored there, which was shown to hold these objects, all of them whole.
-    pub fn taken_over(entry: &BlockEntry, stored: Bytes, objects: Vec<ObjectEntry>) -> Self {
-        let placed = |entry| Placed { entry, delta: None };
-        Self {
-            method: entry.method,
-            plain_len: entry.plain_len,
-            check: Id(*blake3::hash(&stored).as_bytes()),
-            stored,
-            objects: objects.into_iter().map(placed).collect(),
         }
     }
 

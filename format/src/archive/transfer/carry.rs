@@ -235,8 +235,8 @@ fn load_block(source: &ObjectReader, objects: Vec<Location>, zstd_level: i32) ->
         return Ok((read, loads.collect::<Result<_>>()?));
     };
     if covers_block(&objects) {
-        let entries = objects.iter().map(|at| at.object).collect();
-        let block = StoredBlock::taken_over(&first.block, block.stored, entries);
+        let entries = objects.iter().map(|at| (at.object, None));
+        let block = StoredBlock::copied(&first.block, block.stored, entries);
         return Ok((read, vec![Load::Block(block)]));
     }
     let part = |at: &Location| {

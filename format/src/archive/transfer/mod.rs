@@ -27,7 +27,7 @@ use crate::index::IndexedSegment;
 use crate::limits::CHAIN;
 use crate::model::Series;
 use crate::progress::Progress;
-use crate::segment::{ObjectReader, SegmentWriter, StoredBlock};
+use crate::segment::{ObjectReader, SealedSegment, SegmentWriter, StoredBlock};
 use crate::store::{LockMode, LockName};
 use crate::wire::ArchiveId;
 use carry::{Laying, carry};
@@ -35,7 +35,7 @@ use plan::Plan;
 use reach::Reach;
 
 /// What a copy did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Copied {
     /// Snapshots that the target has now and had not before.
     pub snapshots: u64,
@@ -47,6 +47,8 @@ pub struct Copied {
     pub bases: u64,
     /// The bytes by which the target grew.
     pub stored_bytes: u64,
+    /// Why small segments could not be merged behind it: they stay, and what comes next tries again.
+    pub merging: Option<Arc<Error>>,
 }
 
 impl Archive {
@@ -54,11 +56,26 @@ impl Archive {
     /// are here already are passed over. Where it fails, earlier snapshots are as they were, and what was
     /// stored serves the next attempt.
     pub fn copy_from(&mut self, source: &Self, chosen: Vec<Moment>, progress: &Progress) -> Result<Copied> {
+        if self.is_single {
+            let location = self.location();
+            return Err(Error::Request(format!(
+                "{location} is a single segment file: it can be read, and never written to"
+            )));
+        }
         let _lock = self
             .store
             .lock(LockName::Archive, LockMode::Shared)
             .map_err(Error::io("lock", self.location()))?;
         self.refresh()?;
+        let mut copied = self.take_over(source, chosen, progress)?;
+        if copied.snapshots > 0 {
+            // The snapshots are safe: what goes wrong from here on is not their failure.
+            copied.merging = self.merge_tiers().err().map(Arc::new);
+        }
+        Ok(copied)
+    }
+
+    fn take_over(&self, source: &Self, chosen: Vec<Moment>, progress: &Progress) -> Result<Copied> {
         let target = Target(Some(&self.reader));
         let mut reach = Reach::new(&source.reader, target, progress);
         let mut bases = self.complete_roots(&chosen);
@@ -88,7 +105,7 @@ impl Archive {
             present,
             objects: plan.objects,
             bases: plan.bases,
-            stored_bytes: 0,
+            ..Copied::default()
         };
         if new.is_empty() {
             return Ok(copied);
@@ -98,7 +115,7 @@ impl Archive {
         let (mut segments, stored_bytes) = laying.finish()?;
         copied.stored_bytes = stored_bytes;
         progress.check()?;
-        for sealed in self.pack(new)? {
+        for sealed in self.catalogue_of(new)? {
             put(&*self.store, &sealed)?;
             copied.stored_bytes += sealed.bytes.len() as u64;
             segments.push(sealed.into_indexed());
@@ -126,7 +143,8 @@ impl Archive {
         roots
     }
 
-    fn pack(&self, moments: Vec<Moment>) -> Result<Vec<crate::segment::SealedSegment>> {
+    /// The segments that make moments known.
+    fn catalogue_of(&self, moments: Vec<Moment>) -> Result<Vec<SealedSegment>> {
         let archive = self.config.archive;
         let (mut packer, mut sealed) = (Packer::new(archive), Vec::new());
         for moment in moments {
