@@ -20,6 +20,7 @@ use crate::chunk::Cutter;
 use crate::cutting::Runner;
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
+use crate::index::IndexedSegment;
 use crate::limits::{LISTED_BYTES, OBJECT_BYTES};
 use crate::model::{Counts, Series, Snapshot, Timestamp, display_bytes, is_valid_name};
 use crate::progress::Progress;
@@ -163,6 +164,7 @@ impl Archive {
             .lock(LockName::Archive, LockMode::Shared)
             .map_err(Error::io("lock", location))?;
         self.refresh()?;
+        let condemned = self.reader.index().condemned().clone();
         let series = Series {
             host: request.host.clone(),
             connector: request.connector.clone(),
@@ -192,7 +194,8 @@ impl Archive {
         })?;
         let opened_files = examiner.opened.into_inner();
         let tick = parent_root == Some(snapshot.root);
-        let (id, snapshot) = self.commit(snapshot, parent, written)?;
+        let rescued = self.rescue(snapshot.root, &condemned, progress)?;
+        let (id, snapshot) = self.commit(snapshot, parent, written, rescued)?;
         // The snapshot is safe: what goes wrong from here on is not its failure.
         let merging = self.merge_tiers().err();
         Ok(Taken {
@@ -207,7 +210,13 @@ impl Archive {
     }
 
     /// Makes a snapshot known whose objects are durable: as a tick of its parent, if nothing but the time is new.
-    fn commit(&self, snapshot: Snapshot, parent: Option<Moment>, written: Written) -> Result<(Id, Snapshot)> {
+    fn commit(
+        &self,
+        snapshot: Snapshot,
+        parent: Option<Moment>,
+        written: Written,
+        rescued: Vec<IndexedSegment>,
+    ) -> Result<(Id, Snapshot)> {
         let time = snapshot.time;
         let repeated =
             parent.filter(|parent| parent.time < time && is_repeated(&snapshot, &parent.state.snapshot));
@@ -247,10 +256,8 @@ impl Archive {
         };
         put(&*self.store, &sealed)?;
         self.reader.change_index(|index| {
-            written
-                .segments
-                .into_iter()
-                .for_each(|segment| index.add(segment));
+            let new = written.segments.into_iter().chain(rescued);
+            new.for_each(|segment| index.add(segment));
             index.add(sealed.into_indexed());
         });
         self.catalog.follow();

@@ -12,7 +12,7 @@ use crate::id::{Id, Kind};
 use crate::index::IndexedSegment;
 use crate::progress::Progress;
 use crate::segment::{BadDelta, BlockDamage, Families, check_block};
-use crate::store::Name;
+use crate::store::{LockMode, LockName, Name};
 use crate::wire::ObjectEntry;
 
 /// How thoroughly to look.
@@ -60,10 +60,19 @@ pub struct VerifyReport {
 impl Archive {
     /// Verifies the archive. Damage is the report's subject, not an error.
     pub fn verify(&self, level: VerifyLevel, progress: &Progress) -> Result<VerifyReport> {
+        // What is rewritten meanwhile would look as if it were lost. Where nothing can be locked, nothing is written either.
+        let _lock = self.store.lock(LockName::Maintenance, LockMode::Shared);
+        let damaged_segments = self.catalog.refresh()?;
         let mut report = VerifyReport::default();
         let mut lost: BTreeMap<Id, Damaged> = BTreeMap::new();
-        for error in self.damage() {
-            let damaged = Damaged::from_error(&error);
+        // Each page is read: what it says is needed below, and damage in it shows.
+        self.catalog.len();
+        let damaged_pages = self.catalog.damage();
+        let errors = damaged_segments
+            .iter()
+            .chain(damaged_pages.iter().map(|error| &**error));
+        for error in errors {
+            let damaged = Damaged::from_error(error);
             match damaged.object {
                 Some((_, id)) => drop(lost.insert(id, damaged)),
                 None => report.damaged.push(damaged),

@@ -74,11 +74,22 @@ impl ObjectReader {
         let is_listed = |name: Name| listed.binary_search_by_key(&name, |(name, _)| *name).is_ok();
         let known = index.segments().map(|segment| segment.name);
         let gone: Vec<Name> = known.filter(|name| !is_listed(*name)).collect();
-        drop(index);
-        if !new.is_empty() || !gone.is_empty() {
+        let condemned = self.store.list(Shelf::Condemned);
+        let condemned = condemned.map_err(Error::io("list condemned segments of", self.store.location()))?;
+        let condemned: HashSet<Name> = condemned
+            .into_iter()
+            .filter_map(|(name, _)| match name {
+                Name::Condemned(seal) => Some(Name::Segment(seal)),
+                _ => None,
+            })
+            .collect();
+        let is_changed = !new.is_empty() || !gone.is_empty();
+        if is_changed || condemned != *index.condemned() {
+            drop(index);
             self.change_index(|index| {
                 new.into_iter().for_each(|segment| index.add(segment));
                 gone.into_iter().for_each(|name| index.remove(name));
+                index.set_condemned(condemned);
             });
         }
         if !damage.is_empty() {
@@ -104,6 +115,14 @@ impl ObjectReader {
         let Some(at) = index.find(&id) else {
             return false;
         };
+        // What will be deleted is as good as absent.
+        if index
+            .chain(at.clone())
+            .flatten()
+            .any(|at| index.is_condemned(at.segment.name))
+        {
+            return false;
+        }
         if !has_bases(&index, at) {
             self.suspect();
         }

@@ -2,6 +2,7 @@
 //! out has passed every check that can be made without another file.
 
 pub mod codec;
+mod condemned;
 mod config;
 mod contents;
 mod list;
@@ -10,6 +11,7 @@ mod segment;
 mod snapshot;
 mod tree;
 
+pub use condemned::{decode_condemned, encode_condemned};
 pub use config::{CONFIG_BYTES, Chunker, Config};
 pub use contents::{Contents, PageNote};
 pub use list::{Item, ListNode};

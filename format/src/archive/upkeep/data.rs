@@ -25,7 +25,7 @@ impl Archive {
         let (sources, chosen) = choose(sources);
         let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
         for (number, source) in sources.iter().enumerate() {
-            packer.add(&*self.store, source, |id| chosen.get(id) == Some(&number))?;
+            packer.add(&*self.store, source, |_, id| chosen.get(id) == Some(&number))?;
         }
         let made = packer.finish()?;
         self.replace(&sources, made, merged)
@@ -90,14 +90,14 @@ impl DataPacker {
         &mut self,
         store: &dyn Store,
         source: &Arc<IndexedSegment>,
-        is_wanted: impl Fn(&Id) -> bool,
+        is_wanted: impl Fn(Kind, &Id) -> bool,
     ) -> Result<()> {
         let mut by_block: HashMap<u32, Vec<Location>> = HashMap::new();
         for number in 0..source.directory.objects.len() as u32 {
             let Some(at) = locate(source, number) else {
                 continue;
             };
-            if is_wanted(&at.object.id) {
+            if is_wanted(at.object.kind, &at.object.id) {
                 by_block.entry(at.object.block).or_default().push(at);
             }
         }
@@ -189,7 +189,12 @@ impl DataPacker {
         Ok(())
     }
 
-    /// The new segments; none, if nothing was wanted.
+    /// The segments that are full by now.
+    pub(in crate::archive) fn take_made(&mut self) -> Vec<SealedSegment> {
+        std::mem::take(&mut self.made)
+    }
+
+    /// The other new segments; none, if nothing was wanted.
     pub(in crate::archive) fn finish(mut self) -> Result<Vec<SealedSegment>> {
         let (chunks, others) = (std::mem::take(&mut self.chunks), std::mem::take(&mut self.others));
         let deltas = std::mem::take(&mut self.deltas);

@@ -3,6 +3,8 @@
 mod catalog;
 mod data;
 
+pub(super) use data::DataPacker;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,6 +21,8 @@ const FAN_IN: u64 = 16;
 const LOWEST_BYTES: u64 = 64 << 10;
 /// Data segments of so many bytes are large enough for ever.
 const LARGE_BYTES: u64 = 8 << 20;
+/// Segments of the catalogue with so many moments are: forgetting some of them rewrites all.
+const MANY_MOMENTS: u64 = 65_536;
 /// About how many bytes of data are merged at once.
 const MERGED_BYTES: u64 = 64 << 20;
 
@@ -96,7 +100,7 @@ impl Archive {
                 let mut objects = segment.directory.objects.iter();
                 objects.all(|object| object.kind.is_of_catalog())
             };
-            if moments > 0 && is_catalog(segment) {
+            if (1..MANY_MOMENTS).contains(&moments) && is_catalog(segment) {
                 tiers
                     .entry(moments.ilog(FAN_IN))
                     .or_default()
@@ -109,8 +113,11 @@ impl Archive {
     /// The small segments without any page, by their size.
     fn data_tiers(&self) -> BTreeMap<u32, Vec<Arc<IndexedSegment>>> {
         let mut tiers: BTreeMap<u32, Vec<_>> = BTreeMap::new();
-        for segment in self.reader.index().segments() {
-            if segment.len < LARGE_BYTES && self.catalog.moments_in(segment.name) == 0 {
+        let index = self.reader.index();
+        for segment in index.segments() {
+            // What is condemned has gone already, as far as those who write are concerned.
+            let is_small = segment.len < LARGE_BYTES && !index.is_condemned(segment.name);
+            if is_small && self.catalog.moments_in(segment.name) == 0 {
                 let tier = (segment.len / (LOWEST_BYTES / FAN_IN)).max(1).ilog(FAN_IN);
                 tiers.entry(tier).or_default().push(Arc::clone(segment));
             }
@@ -120,7 +127,7 @@ impl Archive {
 
     /// Puts what stands for the sources durably into the store, and only then deletes them. Whoever still knows the sources
     /// looks again when one of them is gone.
-    fn replace(
+    pub(super) fn replace(
         &mut self,
         sources: &[Arc<IndexedSegment>],
         made: Vec<SealedSegment>,
