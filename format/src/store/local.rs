@@ -55,7 +55,9 @@ impl Mappings {
         let is_listed = |name: &Name| listed.binary_search_by_key(name, |(name, _)| *name).is_ok();
         let is_segment = |name: &Name| name.shelf() == Some(Shelf::Segments);
         let names = self.order.iter().copied();
-        let gone: Vec<Name> = names.filter(|name| is_segment(name) && !is_listed(name)).collect();
+        let gone: Vec<Name> = names
+            .filter(|name| is_segment(name) && !is_listed(name))
+            .collect();
         gone.into_iter().for_each(|name| self.forget(name));
     }
 

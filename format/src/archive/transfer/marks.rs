@@ -15,9 +15,7 @@ pub(super) struct Marks {
 impl Marks {
     /// Marks an object; false if it was marked already.
     pub(super) fn insert(&mut self, at: &Location) -> bool {
-        let Some((word, bit)) = place(at) else {
-            return false;
-        };
+        let (word, bit) = place(at);
         let new = || {
             let words = at.segment.directory.objects.len().div_ceil(64);
             (Arc::clone(&at.segment), vec![0; words])
@@ -30,10 +28,9 @@ impl Marks {
 
     /// Whether an object is marked.
     pub(super) fn contains(&self, at: &Location) -> bool {
-        let (Some((word, bit)), Some((_, bits))) = (place(at), self.by_segment.get(&at.segment.name)) else {
-            return false;
-        };
-        bits[word] & bit != 0
+        let (word, bit) = place(at);
+        let marked = self.by_segment.get(&at.segment.name);
+        marked.is_some_and(|(_, bits)| bits[word] & bit != 0)
     }
 
     /// All marked objects, segment by segment.
@@ -56,7 +53,6 @@ impl Marks {
 }
 
 /// Word and bit of an object among those of its segment.
-fn place(at: &Location) -> Option<(usize, u64)> {
-    let number = at.segment.directory.find(&at.object.id)?;
-    Some((number as usize / 64, 1 << (number % 64)))
+fn place(at: &Location) -> (usize, u64) {
+    (at.number as usize / 64, 1 << (at.number % 64))
 }

@@ -76,6 +76,7 @@ impl Archive {
     }
 
     fn take_over(&self, source: &Self, chosen: Vec<Moment>, progress: &Progress) -> Result<Copied> {
+        let condemned = self.reader.index().condemned().clone();
         let target = Target(Some(&self.reader));
         let mut reach = Reach::new(&source.reader, target, progress);
         let mut bases = self.complete_roots(&chosen);
@@ -115,6 +116,8 @@ impl Archive {
         let (mut segments, stored_bytes) = laying.finish()?;
         copied.stored_bytes = stored_bytes;
         progress.check()?;
+        let roots = new.iter().map(|moment| moment.state.snapshot.root);
+        segments.extend(self.rescue(roots, &condemned, progress)?);
         for sealed in self.catalogue_of(new)? {
             put(&*self.store, &sealed)?;
             copied.stored_bytes += sealed.bytes.len() as u64;
