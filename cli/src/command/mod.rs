@@ -6,6 +6,7 @@ pub(crate) mod cat;
 mod check;
 pub(crate) mod completions;
 pub(crate) mod connectors;
+pub(crate) mod copy;
 pub(crate) mod diff;
 mod document;
 pub(crate) mod init;
