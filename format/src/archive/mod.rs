@@ -21,6 +21,7 @@ mod transfer;
 mod upkeep;
 mod vanished;
 mod verify;
+mod views;
 mod walk;
 mod writer;
 
@@ -40,6 +41,9 @@ pub use stats::Stats;
 pub use transfer::{Choice, Copied, Exported};
 pub use upkeep::Merged;
 pub use verify::{Damaged, VerifyLevel, VerifyReport};
+pub use views::{
+    Aspect, Gap, Grown, History, Occurrence, Occurrences, Scope, Ticks, Tracks, Turn, Version, Watched,
+};
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Flaw, Malformed, Result};
