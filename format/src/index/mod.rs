@@ -1,5 +1,7 @@
 //! Which segment holds which object. Derived from the segments' directories, never stored.
 
+pub mod table;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
