@@ -7,7 +7,7 @@ use crate::id::Id;
 use crate::wire::LINE_BYTES;
 
 /// How many rows a line has on average. More take less memory and let more absent ids through (`spec/decisions/0006`).
-const ROWS_A_LINE: u32 = 64;
+const ROWS_A_LINE: u32 = 48;
 /// How many bits an id sets.
 const BITS: usize = 5;
 /// Where the filter begins in its line.
