@@ -6,6 +6,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the command that takes them is not there yet")
+)]
+mod keep;
+
 /// Very frequent snapshots of directories, kept for a very long time, provably intact.
 #[derive(Debug, Parser)]
 #[command(name = "restante", version, max_term_width = 100)]

@@ -116,7 +116,7 @@ impl Context {
             self.worsen(Outcome::Damage);
             if access == Access::Mapped {
                 for error in archive.damage() {
-                    self.out.warn(&chain(error));
+                    self.out.warn(&chain(&*error));
                 }
                 let verify = self.out.command("verify");
                 self.out.warn(&format!(
@@ -138,13 +138,13 @@ impl Context {
     }
 
     /// The snapshot, and what in it, that a text names.
-    pub(crate) fn find<'a>(&self, archive: &'a Archive, text: &OsStr) -> Result<(&'a Listed, Located)> {
+    pub(crate) fn find(&self, archive: &Archive, text: &OsStr) -> Result<(Listed, Located)> {
         let named = select::parse_os(text, &Zoned::now())?;
         if let Some(connector) = &named.snapshot.connector {
             check_connector(archive, connector)?;
         }
         let listed = find::snapshot(archive, &named.snapshot)?;
-        let located = find::path(archive, listed, &named.path)?;
+        let located = find::path(archive, &listed, &named.path)?;
         Ok((listed, located))
     }
 
@@ -195,20 +195,16 @@ fn bad_time(option: &str, text: &str) -> Failure {
 /// Whether this server ever had a snapshot of a connector: then it is missed where it is not there any more.
 pub(crate) fn was_here(archive: &Archive, config: &Config, connector: &str) -> bool {
     let server = config.server_name();
-    let mut all = archive.catalog().all().iter();
-    all.any(|listed| {
-        listed.snapshot.host == server && listed.snapshot.connector.as_deref() == Some(connector)
-    })
+    let series = archive.catalog().series();
+    let mut all = series.keys();
+    all.any(|series| series.host == server && series.connector.as_deref() == Some(connector))
 }
 
 /// Fails if no snapshot is of this connector, and suggests one that there is.
 pub(crate) fn check_connector(archive: &Archive, name: &str) -> Result<()> {
-    let mut known: Vec<&str> = archive
-        .catalog()
-        .all()
-        .iter()
-        .filter_map(|listed| listed.snapshot.connector.as_deref())
-        .collect();
+    let series = archive.catalog().series();
+    let names = series.keys().filter_map(|series| series.connector.as_deref());
+    let mut known: Vec<&str> = names.collect();
     known.sort_unstable();
     known.dedup();
     if known.contains(&name) {

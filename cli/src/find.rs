@@ -1,7 +1,7 @@
 //! Finding what people name: a snapshot, and a path in it, or the nearest to it.
 
 use restante_format::archive::{Archive, Located};
-use restante_format::catalog::{Listed, Selector, Which};
+use restante_format::catalog::{Listed, Moment, Selector, Which};
 use restante_format::error::Error;
 use restante_format::model::display_bytes;
 
@@ -10,7 +10,7 @@ use crate::show::{local_time, plural};
 use crate::suggest::nearest;
 
 /// The snapshot that a name means; an error says what there is instead.
-pub(crate) fn snapshot<'a>(archive: &'a Archive, selector: &Selector) -> Result<&'a Listed> {
+pub(crate) fn snapshot(archive: &Archive, selector: &Selector) -> Result<Listed> {
     let error = match archive.catalog().resolve(selector) {
         Ok(listed) => return Ok(listed),
         Err(error) => error,
@@ -18,11 +18,11 @@ pub(crate) fn snapshot<'a>(archive: &'a Archive, selector: &Selector) -> Result<
     if !matches!(error, Error::UnknownSnapshot { .. }) {
         return Err(error.into());
     }
-    let of_connector = |listed: &&Listed| {
+    let of_connector = |listed: &Listed| {
         let name = selector.connector.as_deref();
         name.is_none() || listed.snapshot.connector.as_deref() == name
     };
-    let all: Vec<&Listed> = archive.catalog().all().iter().filter(of_connector).collect();
+    let all: Vec<Listed> = archive.catalog().all().filter(of_connector).collect();
     let Some(oldest) = all.first() else {
         return Err(error.into());
     };
@@ -61,13 +61,16 @@ pub(crate) fn snapshot<'a>(archive: &'a Archive, selector: &Selector) -> Result<
 ///
 /// # Errors
 /// Fails where only other servers have one: a new server that stands for an old one has to say so.
-pub(crate) fn newest_of<'a>(archive: &'a Archive, connector: &str, server: &str) -> Result<&'a Listed> {
-    let of_connector = |listed: &&Listed| listed.snapshot.connector.as_deref() == Some(connector);
-    let all: Vec<&Listed> = archive.catalog().all().iter().filter(of_connector).collect();
-    if let Some(own) = all.iter().rev().find(|listed| listed.snapshot.host == server) {
+pub(crate) fn newest_of(archive: &Archive, connector: &str, server: &str) -> Result<Listed> {
+    let of_connector = |moment: &Moment| moment.state.snapshot.connector.as_deref() == Some(connector);
+    let newest = |is_meant: &dyn Fn(&Moment) -> bool| {
+        let mut all = archive.catalog().newest_first().filter(of_connector);
+        all.find(is_meant).map(|moment| moment.listed())
+    };
+    if let Some(own) = newest(&|moment| moment.state.snapshot.host == server) {
         return Ok(own);
     }
-    match all.last() {
+    match newest(&|_| true) {
         Some(other) => Err(Failure::new(format!(
             "there is no snapshot of {connector} of {server}; the newest of another server, {}, is {} of {}",
             other.snapshot.host,
@@ -85,7 +88,7 @@ pub(crate) fn newest_of<'a>(archive: &'a Archive, connector: &str, server: &str)
 }
 
 /// The beginning of the one id that is a slip of the finger away.
-fn nearest_id(digits: &str, all: &[&Listed]) -> Option<String> {
+fn nearest_id(digits: &str, all: &[Listed]) -> Option<String> {
     let digits = digits.to_lowercase();
     let most = if digits.len() < 8 { 1 } else { 2 };
     let mut near = all.iter().filter_map(|listed| {

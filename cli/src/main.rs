@@ -10,10 +10,12 @@ mod find;
 mod procedure;
 mod profile;
 mod recovery;
+mod retention;
 mod select;
 mod show;
 mod state;
 mod suggest;
+mod times;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -13,17 +13,31 @@ pub enum Kind {
     ChunkList = 2,
     /// A node of one directory.
     Tree = 3,
-    /// A snapshot.
-    Snapshot = 4,
+    /// A page of the catalogue: snapshots, and when each was seen.
+    Page = 4,
+    /// What the pages of a segment are about.
+    Contents = 5,
 }
 
 impl Kind {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 4] = [Self::Chunk, Self::ChunkList, Self::Tree, Self::Snapshot];
+    pub const ALL: [Self; 5] = [
+        Self::Chunk,
+        Self::ChunkList,
+        Self::Tree,
+        Self::Page,
+        Self::Contents,
+    ];
 
     /// The kind with the number that segments record, if there is one.
     pub fn from_number(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| *kind as u8 == number)
+    }
+
+    /// Whether objects of this kind say which snapshots there are: they are stored whole, apart from what
+    /// snapshots are made of.
+    pub fn is_of_catalog(self) -> bool {
+        matches!(self, Self::Page | Self::Contents)
     }
 
     /// The context under which plain bytes of this kind are hashed; chunks have none, so that
@@ -33,7 +47,8 @@ impl Kind {
             Self::Chunk => None,
             Self::ChunkList => Some("restante 2026 chunk list v1"),
             Self::Tree => Some("restante 2026 tree v1"),
-            Self::Snapshot => Some("restante 2026 snapshot v1"),
+            Self::Page => Some("restante 2026 page v1"),
+            Self::Contents => Some("restante 2026 contents v1"),
         }
     }
 }
@@ -44,7 +59,8 @@ impl fmt::Display for Kind {
             Self::Chunk => "chunk",
             Self::ChunkList => "chunk list",
             Self::Tree => "tree",
-            Self::Snapshot => "snapshot",
+            Self::Page => "page",
+            Self::Contents => "contents",
         })
     }
 }
@@ -60,6 +76,19 @@ impl Id {
             None => Self(*blake3::hash(plain).as_bytes()),
             Some(context) => derive(context, &[plain]),
         }
+    }
+
+    /// The id of the snapshot with these plain bytes.
+    pub fn of_snapshot(plain: &[u8]) -> Self {
+        derive("restante 2026 snapshot v1", &[plain])
+    }
+
+    /// The id of a tick: of the snapshot `self`, seen again at this time (in seconds and nanoseconds).
+    pub fn of_tick(&self, secs: i64, nanos: u32) -> Self {
+        derive(
+            "restante 2026 tick v1",
+            &[&self.0, &secs.to_le_bytes(), &nanos.to_le_bytes()],
+        )
     }
 
     /// The first eight hexadecimal digits, enough for people.

@@ -27,6 +27,8 @@ pub const XATTR_BYTES: usize = 2 << 20;
 pub const LISTED_PATHS: usize = 1000;
 /// The most bytes of the paths, and reasons, that a snapshot lists as torn, and as unreadable.
 pub const LISTED_BYTES: usize = 1 << 20;
+/// The most moments in a page of the catalogue.
+pub const PAGE_MOMENTS: usize = 65_536;
 /// The longest host name in a snapshot, in bytes.
 pub const HOST_BYTES: usize = 1024;
 /// The longest connector name in a snapshot, in bytes.

@@ -14,6 +14,21 @@ pub struct Timestamp {
     pub nanos: u32,
 }
 
+impl Timestamp {
+    /// Nanoseconds since 1970-01-01T00:00:00Z.
+    pub fn as_nanos(self) -> i128 {
+        i128::from(self.secs) * 1_000_000_000 + i128::from(self.nanos)
+    }
+
+    /// The time so many nanoseconds after 1970-01-01T00:00:00Z, if there is one.
+    pub fn from_nanos(nanos: i128) -> Option<Self> {
+        Some(Self {
+            secs: i64::try_from(nanos.div_euclid(1_000_000_000)).ok()?,
+            nanos: nanos.rem_euclid(1_000_000_000) as u32,
+        })
+    }
+}
+
 /// The owner of an entry, with the names that the source's system had for the numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Owner {
@@ -254,6 +269,17 @@ pub struct Counts {
     pub unreadable: u64,
 }
 
+/// What snapshots are taken of again and again: each is compared with the one before it in its series.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Series {
+    /// The machine.
+    pub host: String,
+    /// The connector profile, absent for plain paths.
+    pub connector: Option<String>,
+    /// The paths of the source.
+    pub paths: Vec<Vec<u8>>,
+}
+
 /// A snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -279,6 +305,22 @@ pub struct Snapshot {
     pub torn: Vec<Vec<u8>>,
     /// The first unreadable paths, as many at most.
     pub unreadable: Vec<Unreadable>,
+}
+
+impl Snapshot {
+    /// The series that it belongs to.
+    pub fn series(&self) -> Series {
+        Series {
+            host: self.host.clone(),
+            connector: self.connector.clone(),
+            paths: self.paths.clone(),
+        }
+    }
+
+    /// Whether it belongs to a series.
+    pub fn is_of(&self, series: &Series) -> bool {
+        self.host == series.host && self.connector == series.connector && self.paths == series.paths
+    }
 }
 
 #[cfg(test)]

@@ -54,8 +54,8 @@ struct Row {
 }
 
 /// The newest snapshot of a connector, and how many there are.
-struct Newest<'a> {
-    listed: &'a Listed,
+struct Newest {
+    listed: Listed,
     snapshots: u64,
 }
 
@@ -85,19 +85,20 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
     let host = args.host.clone().unwrap_or_else(|| cx.config.server_name());
 
     let now = timestamp(Zoned::now().timestamp());
-    let mut newest: BTreeMap<&str, Newest<'_>> = BTreeMap::new();
-    for listed in archive.catalog().all() {
-        let s = &listed.snapshot;
+    let mut newest: BTreeMap<String, Newest> = BTreeMap::new();
+    for moment in archive.catalog().newest_first() {
+        let s = &moment.state.snapshot;
         let Some(name) = s.connector.as_deref().filter(|_| s.host == host) else {
             continue;
         };
-        let known = newest.entry(name).or_insert(Newest { listed, snapshots: 0 });
-        known.snapshots += 1;
-        if s.time >= known.listed.snapshot.time {
-            known.listed = listed;
+        if let Some(known) = newest.get_mut(name) {
+            known.snapshots += 1;
+            continue;
         }
+        let listed = moment.listed();
+        newest.insert(name.to_owned(), Newest { listed, snapshots: 1 });
     }
-    let age = |newest: &Newest<'_>| {
+    let age = |newest: &Newest| {
         let seconds = now.secs.saturating_sub(newest.listed.snapshot.time.secs);
         u64::try_from(seconds).unwrap_or(0)
     };

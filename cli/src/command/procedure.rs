@@ -84,7 +84,7 @@ pub(crate) fn run(cx: &mut Context, args: &Restore, connector: &str) -> Result<(
                     "{left} keeps something of a restore that is not known here: remove it when nobody misses anything"
                 ));
             }
-            forward(cx, profile, &archive, listed, journal, args)
+            forward(cx, profile, &archive, &listed, journal, args)
         }
     }
 }
@@ -113,21 +113,21 @@ pub(super) fn still_alone(state: &State, journal: &Journal) -> Result<()> {
 }
 
 /// What is going to be done, and from which snapshot. Nothing is written.
-fn plan<'a>(
+fn plan(
     cx: &Context,
     profile: &Profile,
-    archive: &'a Archive,
+    archive: &Archive,
     args: &Restore,
     state: &State,
-) -> Result<(Plan, &'a Listed)> {
+) -> Result<(Plan, Listed)> {
     let connector = &profile.name;
     let listed = named(cx, archive, args, connector)?;
     if !args.allow_torn {
         let command = |name: &str| format!("restante restore {} --connector {connector}", quoted(name));
-        refuse_gaps(archive, listed, &command)?;
+        refuse_gaps(archive, &listed, &command)?;
     }
     let going = args.to.as_deref().map_or(Going::Home, Going::Below);
-    let plan = make_plan(profile, &cx.config, archive, listed, going)?;
+    let plan = make_plan(profile, &cx.config, archive, &listed, going)?;
     refuse_own(&plan, archive, state)?;
     Ok((plan, listed))
 }
@@ -199,7 +199,7 @@ pub(super) fn under_way(journal: &Journal) -> Failure {
 }
 
 /// The snapshot that is meant: the newest of the connector where none is named.
-fn named<'a>(cx: &Context, archive: &'a Archive, args: &Restore, connector: &str) -> Result<&'a Listed> {
+fn named(cx: &Context, archive: &Archive, args: &Restore, connector: &str) -> Result<Listed> {
     if args.snapshot.is_none() {
         check_connector(archive, connector)?;
         let server = cx.config.server_name();
@@ -288,7 +288,7 @@ fn go(cx: &mut Context, profile: &Profile, journal: Journal, args: &Restore, sta
     let archive = cx.open(Access::Mapped)?;
     let (listed, _) = cx.find(&archive, &OsString::from(plan.snapshot.clone()))?;
     still_alone(state, &journal)?;
-    forward(cx, profile, &archive, listed, journal, args)
+    forward(cx, profile, &archive, &listed, journal, args)
 }
 
 fn forward(

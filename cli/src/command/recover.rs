@@ -481,7 +481,7 @@ fn connector_restore(
             journal
         }
         None => {
-            let plan = part.plan(desk.record.list(), profile, &cx.config, archive, listed)?;
+            let plan = part.plan(desk.record.list(), profile, &cx.config, archive, &listed)?;
             refuse_own(&plan, archive, state)?;
             let numbers = numbers(desk.record, &plan)?;
             let steps = numbers.into_iter().zip(&plan.steps);
@@ -504,7 +504,7 @@ fn connector_restore(
     let reached = with_progress(&progress, is_quiet, connector, || {
         Runner {
             archive,
-            listed,
+            listed: &listed,
             journal: &mut journal,
             at,
             mode: Mode::Restore,
@@ -518,9 +518,9 @@ fn connector_restore(
 }
 
 /// The snapshot that was chosen when the recovery began.
-fn snapshot<'a>(archive: &'a Archive, id: &str) -> Result<&'a Listed> {
-    let mut all = archive.catalog().all().iter();
-    all.find(|listed| listed.id.to_string() == id).ok_or_else(|| {
+fn snapshot(archive: &Archive, id: &str) -> Result<Listed> {
+    let found = id.parse().ok().and_then(|id| archive.catalog().get(&id));
+    found.ok_or_else(|| {
         Failure::new(format!("the archive has no snapshot {id} any more"))
             .hint("choose others: restante recover --abandon, then restante recover")
     })

@@ -53,8 +53,7 @@ pub(crate) fn run(cx: &mut Context, args: &Rehearse) -> Result<()> {
     let archive = cx.open(Access::Mapped)?;
     // A built-in connector that nobody named need not be on this server.
     chosen.retain(|(profile, is_named)| {
-        let of_it = |listed: &Listed| listed.snapshot.connector.as_deref() == Some(&profile.name);
-        let stays = *is_named || archive.catalog().all().iter().any(of_it);
+        let stays = *is_named || archive.catalog().has_connector(&profile.name);
         if !stays {
             cx.out
                 .notice(&format!("{} is left out: it has no snapshot", profile.name));
@@ -208,7 +207,7 @@ impl Rehearsal {
         }
         if !args.allow_torn {
             let command = |name: &str| format!("restante rehearse {} --at {}", profile.name, quoted(name));
-            refuse_gaps(archive, listed, &command)?;
+            refuse_gaps(archive, &listed, &command)?;
         }
         let base = match &args.scratch {
             Some(folder) => std::path::absolute(folder).unwrap_or_else(|_| folder.clone()),
@@ -222,18 +221,18 @@ impl Rehearsal {
             profile,
             &cx.config,
             archive,
-            listed,
+            &listed,
             Going::Below(&scratch.folder),
         )?;
         let mut journal = Journal::create(&scratch.folder.join("journal.jsonl"), plan)?;
-        let ran = self.restore(cx, archive, listed, profile, &mut journal);
+        let ran = self.restore(cx, archive, &listed, profile, &mut journal);
         let state = if ran.is_ok() { "done" } else { "failed" };
         self.steps = Some(StepsDocument::new(&journal, state));
         self.warnings.extend(warned(&journal));
         ran?;
         for (number, root) in journal.plan().roots.iter().enumerate() {
             let removed = removed(profile, &root.name);
-            let report = compare(cx, archive, listed, journal.plan(), number, &removed)?;
+            let report = compare(cx, archive, &listed, journal.plan(), number, &removed)?;
             self.removed
                 .extend(removed.iter().map(|pattern| format!("{}/{pattern}", root.name)));
             self.files += report.files;

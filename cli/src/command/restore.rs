@@ -55,7 +55,7 @@ pub(crate) fn run(cx: &mut Context, args: &Restore) -> Result<()> {
                 quoted(&to.to_string_lossy())
             )
         };
-        refuse_torn(&archive, listed, inside, &command)?;
+        refuse_torn(&archive, &listed, inside, &command)?;
     }
     let overwrite = args.overwrite.map(|which| match which {
         Overwrite::Never => archive::Overwrite::Never,
@@ -118,7 +118,7 @@ pub(crate) fn run(cx: &mut Context, args: &Restore) -> Result<()> {
         ))?;
         cx.out.flush()?;
     }
-    tell_gaps(cx, listed, inside, &report);
+    tell_gaps(cx, &listed, inside, &report);
     Ok(())
 }
 
@@ -174,15 +174,15 @@ fn last_whole(
     command: &dyn Fn(&str) -> String,
 ) -> Option<String> {
     let snapshot = &listed.snapshot;
-    let mut all = archive.catalog().all().iter().rev();
+    let mut all = archive.catalog().newest_first_from(snapshot.time);
     let whole = all.find(|other| {
-        let o = &other.snapshot;
-        o.time < snapshot.time
+        let o = &other.state.snapshot;
+        other.time < snapshot.time
             && (&o.host, &o.connector) == (&snapshot.host, &snapshot.connector)
             && is_whole(o)
     })?;
-    let id = whole.id.short();
-    let time = local_time(whole.snapshot.time, "%Y-%m-%d %H:%M");
+    let id = whole.id().short();
+    let time = local_time(whole.time, "%Y-%m-%d %H:%M");
     let connector = snapshot.connector.as_ref();
     let connector = connector.map(|name| format!("{name}@")).unwrap_or_default();
     let path = match inside {

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use restante_format::catalog::Listed;
+use restante_format::catalog::{Listed, Moment};
 use restante_format::id::Id;
-use restante_format::model::{Snapshot, Timestamp, display_bytes};
+use restante_format::model::{Series, Snapshot, Timestamp, display_bytes};
 use serde::Serialize;
 
 use crate::args::Snapshots;
@@ -13,16 +13,13 @@ use crate::failure::Result;
 use crate::show::{Align, Table, count, json_path, local_time, rfc3339, size};
 
 /// A snapshot, or a run of ticks of one source without anything else of it in between.
-struct Row<'a> {
+struct Row {
     /// The last of the run.
-    last: &'a Listed,
+    last: Listed,
     first_time: Timestamp,
     count: u64,
     tick: bool,
 }
-
-/// What snapshots are compared by: host, connector and paths.
-type Source<'a> = (&'a str, Option<&'a str>, &'a [Vec<u8>]);
 
 /// Lists what the options ask for.
 pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
@@ -40,42 +37,41 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
         .as_ref()
         .map(|text| cx.time("--until", text))
         .transpose()?;
-    let wanted = |listed: &&Listed| {
-        let s = &listed.snapshot;
+    let wanted = |moment: &Moment| {
+        let s = &moment.state.snapshot;
         args.connector
             .as_ref()
             .is_none_or(|name| s.connector.as_ref() == Some(name))
             && args.host.as_ref().is_none_or(|host| s.host == *host)
             && args.tag.as_ref().is_none_or(|tag| s.tags.contains(tag))
-            && since.is_none_or(|since| s.time >= since)
-            && until.is_none_or(|until| s.time <= until)
+            && since.is_none_or(|since| moment.time >= since)
+            && until.is_none_or(|until| moment.time <= until)
     };
-    let roots: HashMap<Id, Id> = archive
-        .catalog()
-        .all()
-        .iter()
-        .map(|listed| (listed.id, listed.snapshot.root))
-        .collect();
-    let mut rows: Vec<Row<'_>> = Vec::new();
-    // Where the newest row of each source is.
-    let mut newest: HashMap<Source<'_>, usize> = HashMap::new();
-    for listed in archive.catalog().all().iter().filter(wanted) {
-        let s = &listed.snapshot;
-        let tick = s.parent.is_some_and(|parent| roots.get(&parent) == Some(&s.root));
-        let source = (s.host.as_str(), s.connector.as_deref(), s.paths.as_slice());
-        if let Some(run) = newest.get(&source).and_then(|at| rows.get_mut(*at))
-            && (tick && run.tick && !args.all && run.last.snapshot.tags == s.tags)
-        {
-            (run.last, run.count) = (listed, run.count + 1);
-            continue;
+    let mut rows: Vec<Row> = Vec::new();
+    // Of each series its newest row, if there is one, and its newest tree.
+    let mut series: HashMap<Series, (Option<usize>, Id)> = HashMap::new();
+    for moment in archive.catalog().oldest_first() {
+        let s = &moment.state.snapshot;
+        let before = series.get(&s.series()).copied();
+        let tick = before.is_some_and(|(_, root)| root == s.root);
+        let mut row = before.and_then(|(row, _)| row);
+        if wanted(&moment) {
+            match row.and_then(|row| rows.get_mut(row)) {
+                Some(run) if tick && run.tick && !args.all && run.last.snapshot.tags == s.tags => {
+                    (run.last, run.count) = (moment.listed(), run.count + 1);
+                }
+                _ => {
+                    row = Some(rows.len());
+                    rows.push(Row {
+                        first_time: moment.time,
+                        last: moment.listed(),
+                        count: 1,
+                        tick,
+                    });
+                }
+            }
         }
-        newest.insert(source, rows.len());
-        rows.push(Row {
-            last: listed,
-            first_time: s.time,
-            count: 1,
-            tick,
-        });
+        series.insert(s.series(), (row, s.root));
     }
     // A run stands where its last snapshot does.
     rows.sort_by_key(|row| row.last.snapshot.time);
@@ -95,7 +91,7 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
     Ok(())
 }
 
-fn table(rows: &[Row<'_>], args: &Snapshots) -> Table {
+fn table(rows: &[Row], args: &Snapshots) -> Table {
     let pattern = time_pattern(rows);
     let mut table = Table::new(&[
         ("TIME (local)", Align::Left),
@@ -167,7 +163,7 @@ fn gaps(s: &Snapshot) -> String {
 }
 
 /// The shortest way to write the times that keeps the rows apart.
-fn time_pattern(rows: &[Row<'_>]) -> &'static str {
+fn time_pattern(rows: &[Row]) -> &'static str {
     let times = || {
         rows.iter()
             .flat_map(|row| [row.first_time, row.last.snapshot.time])
@@ -210,7 +206,7 @@ struct Document {
 }
 
 impl Document {
-    fn new(row: &Row<'_>) -> Self {
+    fn new(row: &Row) -> Self {
         let s = &row.last.snapshot;
         let of_run = |time| (row.count > 1).then(|| rfc3339(time));
         Self {

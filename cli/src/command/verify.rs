@@ -1,5 +1,6 @@
 //! `verify`: what is intact, and what damage costs.
 
+use std::collections::{BTreeSet, HashSet};
 use std::time::Instant;
 
 use restante_format::archive::{Archive, Damaged, VerifyLevel, VerifyReport};
@@ -155,14 +156,12 @@ fn is_lost_segment(archive: &Archive, damaged: &Damaged) -> bool {
 /// Names the snapshots that are known only because others followed them.
 fn tell_missing_parents(cx: &mut Context, archive: &Archive) -> Result<()> {
     let catalog = archive.catalog();
-    let mut missing: Vec<_> = catalog
-        .all()
-        .iter()
-        .filter_map(|listed| listed.snapshot.parent)
-        .filter(|parent| catalog.get(parent).is_none())
-        .collect();
-    missing.sort_unstable();
-    missing.dedup();
+    let (mut known, mut parents) = (HashSet::new(), BTreeSet::new());
+    for moment in catalog.oldest_first() {
+        known.insert(moment.id());
+        parents.extend(moment.state.snapshot.parent);
+    }
+    let missing = parents.into_iter().filter(|parent| !known.contains(parent));
     for id in missing {
         let line = format!(
             "snapshot {} is missing: it is known only as another's parent",

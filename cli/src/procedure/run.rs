@@ -217,9 +217,9 @@ impl Runner<'_> {
         let listed = match &root.snapshot {
             None => self.listed,
             Some(id) => {
-                let mut all = self.archive.catalog().all().iter();
+                let found = id.parse().ok().and_then(|id| self.archive.catalog().get(&id));
                 let gone = || Failure::new(format!("the archive has no snapshot {id} any more"));
-                all.find(|listed| listed.id.to_string() == *id).ok_or_else(gone)?
+                &found.ok_or_else(gone)?
             }
         };
         Ok(self.archive.locate(listed, &root.inside)?)

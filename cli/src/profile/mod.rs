@@ -21,6 +21,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::retention::Policy;
+
 mod builtin;
 mod error;
 mod keep;
@@ -40,7 +42,6 @@ mod table;
 mod tests;
 
 pub(crate) use error::{ConfigError, Hint, Location, ResolveError};
-pub(crate) use keep::Keep;
 pub(crate) use overrides::{CONNECTOR_KEYS, Override, absolute};
 pub(crate) use parse::{Draft, checked_key, parse_file, parse_section};
 pub(crate) use pattern::{check as check_pattern, duration, show_duration};
@@ -148,7 +149,7 @@ pub(crate) struct Profile {
     /// Files that belong to one generation.
     pub(crate) sets: Vec<Set>,
     /// Which snapshots are kept; none keeps all.
-    pub(crate) keep: Option<Keep>,
+    pub(crate) keep: Option<Policy>,
     /// Where in the recovery of a whole server the connector has its place.
     pub(crate) stage: Option<Stage>,
     /// Connectors that bring this one's data back too: where one of them is recovered, this one need not be.

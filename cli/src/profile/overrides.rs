@@ -23,8 +23,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::retention::Policy;
 
-use super::keep::Keep;
+use super::keep;
 use super::placeholder::{self, Scope};
 use super::table::{Entry, Section, unknown_key};
 use super::{Action, ConfigError, Hint, Location, Phase, Profile};
@@ -52,7 +53,7 @@ pub(crate) struct Override {
     /// Instead of the profile's services.
     pub(crate) services: Option<Vec<String>>,
     /// Instead of the profile's policy.
-    pub(crate) keep: Option<Keep>,
+    pub(crate) keep: Option<Policy>,
     /// Commands that the profile leaves to its user.
     pub(crate) commands: Vec<NamedCommand>,
     /// The profile's options; which there are is known only with the profile.
@@ -125,7 +126,7 @@ impl Override {
         Ok(Self {
             at: s.at(),
             services: s.entry("services").map(|_| s.strings("services")).transpose()?,
-            keep: Keep::parse(s, &format!("{inner}.keep]"))?,
+            keep: keep::parse(s, &format!("{inner}.keep]"))?,
             commands,
             enabled: s.boolean("enabled")?.unwrap_or(true),
             every: s.duration("every")?,

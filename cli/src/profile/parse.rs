@@ -42,8 +42,10 @@
 //! by = "stem"                      # only files of one name but for the extension; left out, all of them
 //!
 //! [keep]                           # which snapshots are kept; left out, all
-//! hourly = 24                      # last, minutely, hourly, daily, weekly, monthly, yearly
+//! hourly = 24                      # last, minutely, hourly, daily, weekly, monthly, yearly; or "unlimited"
 //! within = "2d"
+//! within-daily = "1y6mo"           # within-minutely …
+//! tags = ["audit,2026", "yearly"]  # all tags of one of the lists
 //! changes = true
 //!
 //! [[before-snapshot]]              # setup, before-snapshot, after-snapshot, before-restore, after-restore,
@@ -67,7 +69,7 @@
 //! Whatever has a `text` may have `statements`, `source` (where it comes from, if not from the article) and
 //! `unconfirmed = true`.
 
-use super::keep::Keep;
+use super::keep;
 use super::parse_step::parse_step;
 use super::reference::{Reference, Target};
 use super::table::{Document, Entry, Section, is_plain_name};
@@ -186,7 +188,7 @@ pub(crate) fn parse_section(section: &Section<'_>, name: &str, origin: Origin) -
         roots: parse_roots(section, &mut references)?,
         options: parse_options(section)?,
         sets: parse_sets(section, &mut references)?,
-        keep: Keep::parse(section, &format!("[{}keep]", prefix_of(section)))?,
+        keep: keep::parse(section, &format!("[{}keep]", prefix_of(section)))?,
         stage,
         recovered_with: section.strings("recovered-with")?,
         steps,

@@ -55,29 +55,17 @@ pub(crate) fn compile(pattern: &str) -> String {
 
 /// Reads `90s`, `15m`, `1h`, `1h30m`, `2d` or `1w`; an error is the rest of a sentence about the value.
 pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
-    const UNITS: [(char, u64); 5] = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400), ('w', 604_800)];
+    const UNITS: [(&str, u64); 5] = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400), ("w", 604_800)];
     let mut seconds = 0_u64;
-    let mut rest = text.trim();
-    if rest.is_empty() {
-        return Err("is no time");
-    }
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit()).ok_or("has no unit")?;
-        if end == 0 {
-            return Err("is no time");
-        }
-        let count: u64 = rest[..end].parse().map_err(|_| "is too long a time")?;
-        let mut letters = rest[end..].chars();
-        let letter = letters.next();
+    for (count, written) in crate::times::parts(text)? {
         let unit = UNITS
             .iter()
-            .find(|(name, _)| Some(*name) == letter)
+            .find(|(name, _)| *name == written)
             .ok_or("has an unknown unit")?;
         seconds = count
             .checked_mul(unit.1)
             .and_then(|s| s.checked_add(seconds))
             .ok_or("is too long a time")?;
-        rest = letters.as_str();
     }
     // A century: beyond it, arithmetic with dates fails, and nobody means it.
     match seconds {

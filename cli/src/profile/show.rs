@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::retention::Policy;
 
 use super::resolve::PLACES;
-use super::{Action, Keep, Note, OnFailure, Origin, Phase, Profile, Root, Set, Statement, Step, pattern};
+use super::{Action, Note, OnFailure, Origin, Phase, Profile, Root, Set, Statement, Step, pattern};
 
 /// What `connectors show --json` prints.
 #[derive(Debug, Clone, Serialize)]
@@ -23,7 +24,7 @@ pub(crate) struct ConnectorInfo {
     manual: Vec<ManualInfo>,
     checks: Vec<Step>,
     sets: Vec<Set>,
-    keep: Option<Keep>,
+    keep: Option<Policy>,
     every_seconds: Option<u64>,
     statements: Vec<Statement>,
 }
@@ -128,7 +129,7 @@ pub(crate) fn describe(profile: &Profile, config: &Config) -> String {
             .every
             .map(|d| format!("every {}", pattern::show_duration(d))),
     );
-    facts.extend(profile.keep.as_ref().map(|keep| format!("keeps {}", keep.show())));
+    facts.extend(profile.keep.as_ref().map(|keep| format!("keeps {keep}")));
     facts.extend(
         profile
             .case_insensitive

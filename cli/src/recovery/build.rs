@@ -15,9 +15,9 @@ use crate::show::{local_time, quoted, rfc3339};
 
 /// How a connector is recovered.
 #[derive(Debug, Clone)]
-enum Standing<'a> {
+enum Standing {
     /// From a snapshot.
-    Restored(Choice<'a>),
+    Restored(Choice),
     /// By a person, from a backup of another kind; with the reason.
     ByHand(String),
     /// Not at all; with the reason.
@@ -27,7 +27,7 @@ enum Standing<'a> {
 /// A connector while the checklist is made.
 struct Candidate<'a> {
     profile: &'a Profile,
-    standing: Standing<'a>,
+    standing: Standing,
     part: Part,
 }
 
@@ -87,7 +87,7 @@ impl Made {
 fn candidates<'a>(
     profiles: &'a Profiles,
     config: &Config,
-    archive: &'a Archive,
+    archive: &Archive,
     wanted: &Wanted,
 ) -> Result<Vec<Candidate<'a>>> {
     let configured = profiles.configured(config);
@@ -98,10 +98,7 @@ fn candidates<'a>(
         );
     }
     // A built-in profile is configured as soon as its place is named: without a snapshot nobody ever had it.
-    let has_snapshot = |name: &str| {
-        let mut all = archive.catalog().all().iter();
-        all.any(|listed| listed.snapshot.connector.as_deref() == Some(name))
-    };
+    let has_snapshot = |name: &str| archive.catalog().has_connector(name);
     let is_meant = |name: &str| {
         let found = configured.iter().find(|(profile, _)| profile.name == name);
         found.is_some_and(|(_, named)| *named || has_snapshot(name))
@@ -166,7 +163,7 @@ fn outlined(
     archive: &Archive,
 ) -> Result<Plan> {
     let listed = match &candidate.standing {
-        Standing::Restored(choice) => Some(choice.listed),
+        Standing::Restored(choice) => Some(&choice.listed),
         _ => None,
     };
     outline(profile, config, archive, listed)

@@ -2,7 +2,7 @@
 
 use restante_format::archive::Archive;
 use restante_format::catalog::Listed;
-use restante_format::model::{Timestamp, display_bytes};
+use restante_format::model::{Snapshot, Timestamp, display_bytes};
 
 use crate::failure::{Failure, Result};
 use crate::show::{local_time, plural, quoted};
@@ -18,9 +18,9 @@ pub(crate) struct Wanted {
 
 /// The snapshot that a connector is recovered from.
 #[derive(Debug, Clone)]
-pub(super) struct Choice<'a> {
+pub(super) struct Choice {
     /// The snapshot.
-    pub(super) listed: &'a Listed,
+    pub(super) listed: Listed,
     /// What is worth knowing about it, a line each.
     pub(super) notes: Vec<String>,
     /// What is wrong with it, a line each.
@@ -32,46 +32,54 @@ pub(super) struct Choice<'a> {
 ///
 /// # Errors
 /// Fails where there are torn ones only, unless those are allowed.
-pub(super) fn choose<'a>(
-    archive: &'a Archive,
+pub(super) fn choose(
+    archive: &Archive,
     connector: &str,
     server: Option<&str>,
     wanted: &Wanted,
-) -> Result<Option<Choice<'a>>> {
-    let is_meant = |listed: &&Listed| {
-        listed.snapshot.connector.as_deref() == Some(connector)
-            && wanted.at.is_none_or(|at| listed.snapshot.time <= at)
+) -> Result<Option<Choice>> {
+    let find = |is_meant: &dyn Fn(&Snapshot) -> bool| {
+        let catalog = archive.catalog();
+        let mut newest_first = match wanted.at {
+            Some(at) => catalog.newest_first_from(at),
+            None => catalog.newest_first(),
+        };
+        let found = newest_first.find(|moment| {
+            let snapshot = &moment.state.snapshot;
+            snapshot.connector.as_deref() == Some(connector) && is_meant(snapshot)
+        });
+        found.map(|moment| moment.listed())
     };
-    let of_any: Vec<&Listed> = archive.catalog().all().iter().filter(is_meant).collect();
-    let is_own = |listed: &&Listed| server.is_some_and(|server| listed.snapshot.host == server);
-    let own: Vec<&Listed> = of_any.iter().copied().filter(is_own).collect();
-    let candidates = if own.is_empty() { of_any } else { own };
-    let is_torn = |listed: &Listed| listed.snapshot.counts.torn > 0;
-    let is_whole = |listed: &Listed| !is_torn(listed) && listed.snapshot.counts.unreadable == 0;
-    let Some(newest) = candidates.last().copied() else {
+    let of_server = |snapshot: &Snapshot| server.is_some_and(|server| snapshot.host == server);
+    let own = find(&of_server);
+    let has_own = own.is_some();
+    let Some(newest) = own.or_else(|| find(&|_| true)) else {
         return Ok(None);
     };
-    // Rather one that lacks what could not be read than none.
-    let mut whole = candidates.iter().rev().copied().find(|listed| is_whole(listed));
-    whole = whole.or_else(|| candidates.iter().rev().copied().find(|listed| !is_torn(listed)));
-    let listed = match whole {
-        _ if wanted.allow_torn => newest,
-        Some(whole) => whole,
-        None => return Err(only_torn(connector, newest)),
+    let is_candidate = |snapshot: &Snapshot| !has_own || of_server(snapshot);
+    let is_torn = |listed: &Listed| listed.snapshot.counts.torn > 0;
+    let whole = || {
+        let whole = find(&|s| is_candidate(s) && s.counts.torn == 0 && s.counts.unreadable == 0);
+        // Rather one that lacks what could not be read than none.
+        whole.or_else(|| find(&|s| is_candidate(s) && s.counts.torn == 0))
+    };
+    let listed = match wanted.allow_torn {
+        true => newest.clone(),
+        false => whole().ok_or_else(|| only_torn(connector, &newest))?,
     };
     let (mut notes, mut findings) = (Vec::new(), Vec::new());
     if listed.id != newest.id {
         notes.push(format!(
             "newer ones are torn or lack something, the newest is {} of {}: --allow-torn takes it",
             newest.id.short(),
-            told(newest)
+            told(&newest)
         ));
     }
     if server.is_some_and(|server| listed.snapshot.host != server) {
         notes.push(format!("it is of the machine {}", listed.snapshot.host));
     }
     let counts = &listed.snapshot.counts;
-    if is_torn(listed) {
+    if is_torn(&listed) {
         let files = plural(counts.torn, "file", "files");
         findings.push(format!("{files} changed while it was taken"));
     }

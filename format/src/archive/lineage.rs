@@ -181,6 +181,9 @@ fn choose(index: &Index, object: &NewObject) -> Option<Chosen> {
     let wanted = generation - step(generation);
     // What is made from the last possible one would have a base too many.
     let chain: Vec<Location> = index.chain(replaced).take(CHAIN).collect::<Option<_>>()?;
+    if chain.iter().any(|at| index.is_condemned(at.segment.name)) {
+        return None;
+    }
     let root = chain.last().filter(|root| root.delta.is_none())?.clone();
     let base = chain.into_iter().find(|at| at.object.generation <= wanted)?;
     let is_fit = base.object.kind == object.kind && base.object.id != object.id;

@@ -6,14 +6,17 @@ mod cut_file;
 mod diff;
 mod examine;
 mod follow;
+mod forget;
 mod lineage;
 mod locate;
 mod pieces;
+mod prune;
 mod read_file;
 mod restore;
 mod sets;
 mod snapshot;
 mod stats;
+mod upkeep;
 mod vanished;
 mod verify;
 mod walk;
@@ -24,18 +27,20 @@ use std::sync::Arc;
 
 pub use compare::{CompareReport, Difference, DifferenceKind};
 pub use diff::{Change, Changed, diff};
+pub use forget::Forgotten;
 pub use locate::{Located, TreeWalk, walk_tree};
+pub use prune::{Grace, PruneReport, PruneRequest};
 pub use read_file::read_file;
 pub use restore::{Overwrite, Restore, RestoreReport};
 pub use sets::{ConsistencySet, TornSet};
 pub use snapshot::{Root, SnapshotRequest, Source, Taken};
 pub use stats::Stats;
+pub use upkeep::Merged;
 pub use verify::{Damaged, VerifyLevel, VerifyReport};
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Flaw, Malformed, Result};
-use crate::index::Index;
-use crate::segment::{ObjectReader, open_segment};
+use crate::segment::ObjectReader;
 use crate::store::{LockMode, LockName, Name, Shelf, Store};
 use crate::wire::Config;
 
@@ -72,9 +77,9 @@ impl Memory {
 pub struct Archive {
     store: Arc<dyn Store>,
     config: Config,
-    reader: ObjectReader,
+    reader: Arc<ObjectReader>,
     catalog: Catalog,
-    damage: Vec<Error>,
+    damage: Vec<Arc<Error>>,
     memory: Memory,
     makes_deltas: bool,
 }
@@ -117,28 +122,11 @@ impl Archive {
     /// Opens an archive. Damaged segments do not keep the rest from being used: see [`damage`](Self::damage).
     pub fn open_with(store: Arc<dyn Store>, memory: Memory) -> Result<Self> {
         let config = read_config(&*store)?;
-        let location = store.location();
-        let mut index = Index::default();
-        let mut damage = Vec::new();
-        for (name, len) in store
-            .list(Shelf::Segments)
-            .map_err(Error::io("list segments of", location))?
-        {
-            match open_segment(&*store, name, len, config.archive) {
-                Ok(segment) => index.add(segment),
-                // Deleted since it was listed.
-                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-                // What may work the next time is no damage.
-                Err(Error::Io { op, path, source }) if !is_bad_medium(&source) => {
-                    return Err(Error::Io { op, path, source });
-                }
-                Err(error) => damage.push(error),
-            }
-        }
-        let reader = ObjectReader::new(Arc::clone(&store), index, memory.cache_bytes());
-        let (catalog, errors) = Catalog::load(&reader);
-        damage.extend(errors);
-        if !damage.is_empty() {
+        let reader = ObjectReader::new(Arc::clone(&store), config.archive, memory.cache_bytes());
+        let damage = reader.refresh()?;
+        let reader = Arc::new(reader);
+        let catalog = Catalog::new(Arc::clone(&reader));
+        if !catalog.damage().is_empty() {
             reader.suspect();
         }
         Ok(Self {
@@ -146,10 +134,17 @@ impl Archive {
             config,
             reader,
             catalog,
-            damage,
+            damage: damage.into_iter().map(Arc::new).collect(),
             memory,
             makes_deltas: true,
         })
+    }
+
+    /// Looks again at what there is: others may have added, merged or removed something.
+    pub fn refresh(&mut self) -> Result<()> {
+        let damage = self.catalog.refresh()?;
+        self.damage = damage.into_iter().map(Arc::new).collect();
+        Ok(())
     }
 
     /// Stores whatever is new whole from now on: for measuring what deltas save.
@@ -157,9 +152,11 @@ impl Archive {
         self.makes_deltas = false;
     }
 
-    /// What could not be read when the archive was opened: segments, and snapshots in intact ones.
-    pub fn damage(&self) -> &[Error] {
-        &self.damage
+    /// What could not be read so far: segments, and pages of the catalogue in intact ones.
+    pub fn damage(&self) -> Vec<Arc<Error>> {
+        let mut damage = self.damage.clone();
+        damage.extend(self.catalog.damage());
+        damage
     }
 
     /// Where the archive is, for people.
@@ -181,14 +178,6 @@ impl Archive {
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
     }
-}
-
-/// Whether a file is there, but its medium or its length does not give what should be in it.
-fn is_bad_medium(error: &io::Error) -> bool {
-    const UNIX_EIO: i32 = 5;
-    const WINDOWS_CRC: i32 = 23;
-    let code = if cfg!(windows) { WINDOWS_CRC } else { UNIX_EIO };
-    error.kind() == io::ErrorKind::UnexpectedEof || error.raw_os_error() == Some(code)
 }
 
 fn read_config(store: &dyn Store) -> Result<Config> {

@@ -14,13 +14,15 @@ use super::assemble::{Assembly, Outcome};
 use super::examine::Examiner;
 use super::sets::{ConsistencySet, TornSet, Verdict, Watch, look};
 use super::walk::Walker;
-use crate::catalog::Listed;
+use super::writer::{Written, put};
+use crate::catalog::{Moment, commit_segment};
 use crate::chunk::Cutter;
 use crate::cutting::Runner;
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
+use crate::index::IndexedSegment;
 use crate::limits::{LISTED_BYTES, OBJECT_BYTES};
-use crate::model::{Counts, Snapshot, Timestamp, display_bytes, is_valid_name};
+use crate::model::{Counts, Series, Snapshot, Timestamp, display_bytes, is_valid_name};
 use crate::progress::Progress;
 use crate::source::Filter;
 use crate::store::{LockMode, LockName};
@@ -78,6 +80,8 @@ pub struct Taken {
     pub snapshot: Snapshot,
     /// Whether its root tree is its parent's.
     pub tick: bool,
+    /// Why small segments could not be merged behind it: they stay, and the next snapshot tries again.
+    pub merging: Option<Arc<Error>>,
     /// How often a regular file was opened.
     pub opened_files: u64,
     /// How often the tree was taken: more than once if files that belong together did not hold still.
@@ -159,14 +163,17 @@ impl Archive {
             .store
             .lock(LockName::Archive, LockMode::Shared)
             .map_err(Error::io("lock", location))?;
-        let parent = self
-            .catalog
-            .newest_of(&request.host, request.connector.as_deref(), &request.paths);
-        let (parent_id, parent_root) = (parent.map(|p| p.id), parent.map(|p| p.snapshot.root));
-        if let Some(parent) = parent {
-            progress
-                .total_bytes
-                .store(parent.snapshot.counts.bytes, Ordering::Relaxed);
+        self.refresh()?;
+        let series = Series {
+            host: request.host.clone(),
+            connector: request.connector.clone(),
+            paths: request.paths.clone(),
+        };
+        let parent = self.catalog.newest_of(&series);
+        let parent_root = parent.as_ref().map(|parent| parent.state.snapshot.root);
+        if let Some(parent) = &parent {
+            let bytes = parent.state.snapshot.counts.bytes;
+            progress.total_bytes.store(bytes, Ordering::Relaxed);
         }
         let cutter = Cutter::new(&self.config.chunker);
         let has = |id| self.reader.has(Kind::Chunk, id);
@@ -180,44 +187,96 @@ impl Archive {
             let mut assembly = Assembly::new(archive, &examiner, parent_root, tasks, progress);
             fill(&mut assembly)?;
             let (outcome, writer) = assembly.finish()?;
-            let snapshot = snapshot_of(request, outcome, parent_id);
-            let counted = |new_objects, stored_bytes| {
-                let counts = Counts {
-                    new_objects,
-                    stored_bytes,
-                    ..snapshot.counts.clone()
-                };
-                Snapshot {
-                    counts,
-                    ..snapshot.clone()
-                }
-            };
             progress.check()?;
-            let written = writer.finish(|objects, bytes| encode_snapshot(&counted(objects, bytes)))?;
-            let snapshot = counted(written.new_objects, written.stored_bytes);
-            Ok::<_, Error>((written, snapshot))
+            let snapshot = snapshot_of(request, outcome, parent.as_ref().map(Moment::id));
+            Ok::<_, Error>((writer.finish()?, snapshot))
         })?;
         let opened_files = examiner.opened.into_inner();
-        self.reader.change_index(|index| {
-            written
-                .segments
-                .into_iter()
-                .for_each(|segment| index.add(segment))
-        });
-        self.catalog.add(Listed {
-            id: written.snapshot,
-            snapshot: snapshot.clone(),
-        });
         let tick = parent_root == Some(snapshot.root);
+        let rescued = self.rescue(snapshot.root, progress)?;
+        let (id, snapshot) = self.commit(snapshot, parent, written, rescued)?;
+        // The snapshot is safe: what goes wrong from here on is not its failure.
+        let merging = self.merge_tiers().err();
         Ok(Taken {
-            id: written.snapshot,
+            id,
             snapshot,
             tick,
+            merging: merging.map(Arc::new),
             opened_files,
             rounds: 1,
             torn_sets: Vec::new(),
         })
     }
+
+    /// Makes a snapshot known whose objects are durable: as a tick of its parent, if nothing but the time is new.
+    fn commit(
+        &self,
+        snapshot: Snapshot,
+        parent: Option<Moment>,
+        written: Written,
+        rescued: Vec<IndexedSegment>,
+    ) -> Result<(Id, Snapshot)> {
+        let time = snapshot.time;
+        let repeated =
+            parent.filter(|parent| parent.time < time && is_repeated(&snapshot, &parent.state.snapshot));
+        let archive = self.config.archive;
+        let counted = |commit_bytes: usize| {
+            let mut counted = snapshot.clone();
+            // The page that makes it known counts, too.
+            counted.counts.new_objects = written.new_objects + 1;
+            counted.counts.stored_bytes = written.stored_bytes + commit_bytes as u64;
+            counted
+        };
+        let (id, snapshot, sealed) = match repeated {
+            Some(Moment { state, .. }) => {
+                let sealed = commit_segment(archive, &state.plain, time);
+                let counts = counted(sealed.bytes.len()).counts;
+                let moment = Moment { time, state };
+                let listed = moment.listed();
+                (
+                    listed.id,
+                    Snapshot {
+                        counts,
+                        ..listed.snapshot
+                    },
+                    sealed,
+                )
+            }
+            None => {
+                let draft = commit_segment(archive, &encode_snapshot(&counted(0)), time);
+                let snapshot = counted(draft.bytes.len());
+                let plain = encode_snapshot(&snapshot);
+                (
+                    Id::of_snapshot(&plain),
+                    snapshot,
+                    commit_segment(archive, &plain, time),
+                )
+            }
+        };
+        put(&*self.store, &sealed)?;
+        self.reader.change_index(|index| {
+            let new = written.segments.into_iter().chain(rescued);
+            new.for_each(|segment| index.add(segment));
+            index.add(sealed.into_indexed());
+        });
+        self.catalog.follow();
+        Ok((id, snapshot))
+    }
+}
+
+/// Whether a snapshot says what an earlier one says, but for its time and the figures of the work.
+fn is_repeated(snapshot: &Snapshot, earlier: &Snapshot) -> bool {
+    let mut repeated = earlier.clone();
+    repeated.time = snapshot.time;
+    repeated.parent = snapshot.parent;
+    repeated.counts = Counts {
+        changed_files: snapshot.counts.changed_files,
+        read_bytes: snapshot.counts.read_bytes,
+        new_objects: snapshot.counts.new_objects,
+        stored_bytes: snapshot.counts.stored_bytes,
+        ..repeated.counts
+    };
+    repeated == *snapshot
 }
 
 /// Walks the source once and puts the tree together from what is met.

@@ -24,16 +24,16 @@ impl Archive {
     pub fn stats(&self) -> Stats {
         let index = self.reader.index();
         let config = crate::wire::CONFIG_BYTES as u64;
+        let (mut snapshots, mut plain_bytes) = (0, 0_u64);
+        for moment in self.catalog.oldest_first() {
+            snapshots += 1;
+            plain_bytes = plain_bytes.saturating_add(moment.state.snapshot.counts.bytes);
+        }
         Stats {
-            snapshots: self.catalog.all().len() as u64,
+            snapshots,
             segments: index.segment_count() as u64,
             objects: index.object_count() as u64,
-            plain_bytes: self
-                .catalog
-                .all()
-                .iter()
-                .map(|listed| listed.snapshot.counts.bytes)
-                .fold(0, u64::saturating_add),
+            plain_bytes,
             unique_bytes: index.objects().map(|at| u64::from(at.plain_len())).sum(),
             stored_bytes: config + index.segments().map(|segment| segment.len).sum::<u64>(),
         }

@@ -62,8 +62,8 @@ impl Archive {
     pub fn verify(&self, level: VerifyLevel, progress: &Progress) -> Result<VerifyReport> {
         let mut report = VerifyReport::default();
         let mut lost: BTreeMap<Id, Damaged> = BTreeMap::new();
-        for error in &self.damage {
-            let damaged = Damaged::from_error(error);
+        for error in self.damage() {
+            let damaged = Damaged::from_error(&error);
             match damaged.object {
                 Some((_, id)) => drop(lost.insert(id, damaged)),
                 None => report.damaged.push(damaged),
@@ -77,10 +77,10 @@ impl Archive {
             self.check_blocks(progress, &mut report, &mut lost)?;
         }
         let mut follow = Follow::new(&self.reader, &mut lost, progress);
-        for listed in self.catalog.all() {
+        for moment in self.catalog.oldest_first() {
             progress.check()?;
             report.snapshots += 1;
-            follow.snapshot(listed.id, listed.snapshot.root)?;
+            follow.snapshot(moment.id(), moment.state.snapshot.root)?;
         }
         let checked = follow.checked_count();
         report.objects = match level {

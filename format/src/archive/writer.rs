@@ -29,8 +29,8 @@ const THOROUGH_LEVEL: i32 = 12;
 /// About how many bytes of objects with blocks of their own one task compresses.
 const OWN_BYTES: usize = 512 << 10;
 
-/// Writes new objects into an archive. Objects become visible to others segment by segment; a snapshot
-/// object is given to [`finish`](Self::finish), which puts it last (F-090).
+/// Writes new objects into an archive. Objects become visible to others segment by segment; the page that names the
+/// snapshot is put when all of them are durable (F-090).
 pub(super) struct Writer<'a, 'scope> {
     archive: &'scope Archive,
     /// What this writer has stored so far.
@@ -57,10 +57,9 @@ pub(super) struct Writer<'a, 'scope> {
 pub(super) struct Written {
     /// The new segments.
     pub(super) segments: Vec<IndexedSegment>,
-    /// The id of the snapshot object.
-    pub(super) snapshot: Id,
-    /// As they were given to `encode`.
+    /// Objects in them.
     pub(super) new_objects: u64,
+    /// Their bytes.
     pub(super) stored_bytes: u64,
 }
 
@@ -231,10 +230,8 @@ impl<'a, 'scope> Writer<'a, 'scope> {
         self.uploads.put(sealed)
     }
 
-    /// Stores what is still held back, and then, in a segment that is put when all others are durable,
-    /// the snapshot object. `encode` is given the numbers of new objects and stored bytes, this
-    /// object and its segment included; the length of what it returns must not depend on them.
-    pub(super) fn finish(mut self, encode: impl Fn(u64, u64) -> Vec<u8>) -> Result<Written> {
+    /// Stores what is still held back. When it returns, everything is durable.
+    pub(super) fn finish(mut self) -> Result<Written> {
         self.try_deltas()?;
         while self.place_tried()? {}
         self.compress_own()?;
@@ -243,30 +240,19 @@ impl<'a, 'scope> Writer<'a, 'scope> {
                 self.compress_shared(block)?;
             }
         }
-        let new_objects = self.new_objects + 1;
-        let len = encode(new_objects, 0).len();
-        if self.deltas.is_full_for(len) {
+        if !self.deltas.is_empty() {
             self.store_deltas()?;
         }
         while self.lay_next()? {}
-        // The last deltas share a block with the snapshot: raw, so that the length of the segment is known
-        // before its contents.
-        let mut block = self.deltas;
-        let stored_bytes = self.stored_bytes + self.segment.sealed_len_with(&block, len);
-        let plain = encode(new_objects, stored_bytes);
-        debug_assert_eq!(plain.len(), len, "the length must not depend on the figures");
-        let snapshot = Id::of(Kind::Snapshot, &plain);
-        block.push(Kind::Snapshot, snapshot, &plain);
-        self.segment.push(block.store_raw());
-        let last = self.segment.seal();
-        let mut segments = self.uploads.finish()?;
-        put(&*self.archive.store, &last)?;
-        segments.push(last.into_indexed());
+        if !self.segment.is_empty() {
+            let next = SegmentWriter::small(self.archive.config.archive);
+            let last = std::mem::replace(&mut self.segment, next).seal();
+            self.upload(last)?;
+        }
         Ok(Written {
-            segments,
-            snapshot,
-            new_objects,
-            stored_bytes,
+            segments: self.uploads.finish()?,
+            new_objects: self.new_objects,
+            stored_bytes: self.stored_bytes,
         })
     }
 }
@@ -286,7 +272,8 @@ impl ObjectSink for Writer<'_, '_> {
     }
 }
 
-fn put(store: &dyn Store, sealed: &SealedSegment) -> Result<()> {
+/// Puts a segment into the store.
+pub(super) fn put(store: &dyn Store, sealed: &SealedSegment) -> Result<()> {
     let name = sealed.name;
     store
         .put(name, &sealed.bytes)

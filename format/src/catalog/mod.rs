@@ -1,10 +1,29 @@
 //! The snapshots of an archive, ordered by time.
 
-use crate::error::{Error, Result};
+mod moment;
+mod pack;
+mod run;
+mod walk;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+pub use moment::{Listed, Moment, State};
+pub use pack::{Packer, commit_segment};
+pub use run::Run;
+pub use walk::Walk;
+
+use crate::error::{Error, Flaw, Result};
 use crate::id::{Id, Kind};
-use crate::model::{Snapshot, Timestamp};
+use crate::model::{Series, Timestamp};
 use crate::segment::ObjectReader;
-use crate::wire::decode_snapshot;
+use crate::store::Name;
+use crate::wire::PageNote;
+use run::{Found, Page};
+use walk::Way;
+
+/// How many pages are kept in memory for whoever needs them next.
+const KEPT_PAGES: usize = 32;
 
 /// How a snapshot is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,109 +50,237 @@ pub struct Selector {
     pub text: String,
 }
 
-/// A snapshot and its id.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its id.
-    pub id: Id,
-    /// The snapshot.
-    pub snapshot: Snapshot,
-}
-
-/// All snapshots, the oldest first; of those taken at the same time, the one with the smaller id.
-#[derive(Debug, Default)]
+/// All snapshots, found by search: pages are read when they are needed.
+#[derive(Debug)]
 pub struct Catalog {
-    snapshots: Vec<Listed>,
+    reader: Arc<ObjectReader>,
+    /// By segment; of those without snapshots it is known that they have none.
+    runs: RwLock<BTreeMap<Name, Vec<Arc<Run>>>>,
+    /// The most recently used pages, the newest last.
+    pages: Mutex<VecDeque<(Id, Arc<Page>)>>,
+    damage: Mutex<Vec<Arc<Error>>>,
 }
 
 impl Catalog {
-    /// Reads all snapshots that the reader's index knows; beside them, what could not be read.
-    pub fn load(reader: &ObjectReader) -> (Self, Vec<Error>) {
-        let mut catalog = Self::default();
-        let mut errors = Vec::new();
-        let ids: Vec<Id> = reader
-            .index()
-            .objects()
-            .filter(|at| at.object.kind == Kind::Snapshot)
-            .map(|at| at.object.id)
-            .collect();
-        for id in ids {
-            match load_snapshot(reader, id) {
-                Ok(snapshot) => catalog.snapshots.push(Listed { id, snapshot }),
-                Err(error) => errors.push(error),
-            }
-        }
+    /// What the reader's segments say about snapshots.
+    pub fn new(reader: Arc<ObjectReader>) -> Self {
+        let catalog = Self {
+            reader,
+            runs: RwLock::default(),
+            pages: Mutex::default(),
+            damage: Mutex::default(),
+        };
+        catalog.follow();
         catalog
-            .snapshots
-            .sort_by_key(|listed| (listed.snapshot.time, listed.id));
-        (catalog, errors)
     }
 
-    /// Adds a snapshot that was just taken.
-    pub fn add(&mut self, listed: Listed) {
-        let place = self
-            .snapshots
-            .partition_point(|other| (other.snapshot.time, other.id) < (listed.snapshot.time, listed.id));
-        self.snapshots.insert(place, listed);
+    /// Looks again at what there is: others write, merge and forget. What could not be opened is the answer.
+    pub fn refresh(&self) -> Result<Vec<Error>> {
+        let damage = self.reader.refresh()?;
+        self.follow();
+        Ok(damage)
+    }
+
+    /// Takes over what the reader's index has learnt.
+    pub fn follow(&self) {
+        let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let index = self.reader.index();
+            runs.retain(|segment, _| index.knows(*segment));
+            for segment in index.segments() {
+                if runs.contains_key(&segment.name) {
+                    continue;
+                }
+                let found = Found::in_segment(&self.reader, segment);
+                // Reading shows what was merged meanwhile.
+                if !found.errors.is_empty() && !self.reader.index().knows(segment.name) {
+                    continue;
+                }
+                runs.insert(segment.name, found.runs.into_iter().map(Arc::new).collect());
+                found.pages.into_iter().for_each(|(id, page)| self.keep(id, page));
+                found.errors.into_iter().for_each(|error| self.note(error));
+            }
+            if Arc::ptr_eq(&index, &self.reader.index()) {
+                return;
+            }
+        }
+    }
+
+    /// What the segments say, each for itself.
+    pub fn runs(&self) -> Vec<Arc<Run>> {
+        let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
+        runs.values().flatten().cloned().collect()
+    }
+
+    /// How many moments a segment says that it has.
+    pub fn moments_in(&self, segment: Name) -> u64 {
+        let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
+        let runs = runs.get(&segment).into_iter().flatten();
+        let notes = runs.flat_map(|run| &run.pages);
+        notes.map(|note| note.moments).sum()
+    }
+
+    /// Pages that could not be read so far: their snapshots are missing everywhere.
+    pub fn damage(&self) -> Vec<Arc<Error>> {
+        guard(&self.damage).clone()
+    }
+
+    /// The newest first.
+    pub fn newest_first(&self) -> Walk<'_> {
+        self.walk(Way::NewestFirst, None)
+    }
+
+    /// The newest at or before a time, and all older ones.
+    pub fn newest_first_from(&self, time: Timestamp) -> Walk<'_> {
+        self.walk(Way::NewestFirst, Some(time))
+    }
+
+    /// The oldest first.
+    pub fn oldest_first(&self) -> Walk<'_> {
+        self.walk(Way::OldestFirst, None)
+    }
+
+    /// The oldest at or behind a time, and all newer ones.
+    pub fn oldest_first_from(&self, time: Timestamp) -> Walk<'_> {
+        self.walk(Way::OldestFirst, Some(time))
+    }
+
+    /// The moments of some runs, the oldest first.
+    pub fn moments_of(&self, runs: &[Arc<Run>]) -> Walk<'_> {
+        Walk::new(self, runs.to_vec(), Way::OldestFirst, None)
+    }
+
+    fn walk(&self, way: Way, start: Option<Timestamp>) -> Walk<'_> {
+        Walk::new(self, self.runs(), way, start)
     }
 
     /// All snapshots, the oldest first.
-    pub fn all(&self) -> &[Listed] {
-        &self.snapshots
+    pub fn all(&self) -> impl Iterator<Item = Listed> {
+        self.oldest_first().map(|moment| moment.listed())
     }
 
-    /// The snapshot with an id.
-    pub fn get(&self, id: &Id) -> Option<&Listed> {
-        self.snapshots.iter().find(|listed| listed.id == *id)
+    /// Whether there is no snapshot.
+    pub fn is_empty(&self) -> bool {
+        self.newest_first().next().is_none()
     }
 
-    /// The newest snapshot of the same source.
-    pub fn newest_of(&self, host: &str, connector: Option<&str>, paths: &[Vec<u8>]) -> Option<&Listed> {
-        self.snapshots.iter().rev().find(|listed| {
-            let snapshot = &listed.snapshot;
-            snapshot.host == host && snapshot.connector.as_deref() == connector && snapshot.paths == paths
+    /// The number of snapshots.
+    pub fn len(&self) -> usize {
+        self.oldest_first().count()
+    }
+
+    /// The snapshot with an id. All are looked at.
+    pub fn get(&self, id: &Id) -> Option<Listed> {
+        let found = self.newest_first().find(|moment| moment.id() == *id);
+        found.map(|moment| moment.listed())
+    }
+
+    /// All series and the newest time of each, as the segments say: no page is read for it.
+    pub fn series(&self) -> BTreeMap<Series, Timestamp> {
+        let mut newest = BTreeMap::new();
+        for run in self.runs() {
+            for (series, time) in &run.series {
+                let known = newest.entry(series.clone()).or_insert(*time);
+                *known = (*known).max(*time);
+            }
+        }
+        newest
+    }
+
+    /// Whether there is a snapshot of this connector.
+    pub fn has_connector(&self, name: &str) -> bool {
+        let series = self.series();
+        series
+            .keys()
+            .any(|series| series.connector.as_deref() == Some(name))
+    }
+
+    /// The newest moment of a series.
+    pub fn newest_of(&self, series: &Series) -> Option<Moment> {
+        let newest = |run: &Arc<Run>| {
+            let known = run.series.iter().find(|(of, _)| of == series);
+            Some((Arc::clone(run), known?.1))
+        };
+        let known: Vec<(Arc<Run>, Timestamp)> = self.runs().iter().filter_map(newest).collect();
+        let time = known.iter().map(|(_, time)| *time).max()?;
+        let runs = known.into_iter().filter(|(_, of)| *of == time);
+        let runs = runs.map(|(run, _)| run).collect();
+        let mut moments = Walk::new(self, runs, Way::NewestFirst, Some(time));
+        let found = moments.find(|moment| moment.state.snapshot.is_of(series));
+        // Contents that say more than the pages hold make nobody believe that there is nothing.
+        found.or_else(|| {
+            let mut all = self.newest_first();
+            all.find(|moment| moment.state.snapshot.is_of(series))
         })
     }
 
     /// The snapshot that a name means.
-    pub fn resolve(&self, selector: &Selector) -> Result<&Listed> {
-        let wanted = |listed: &&Listed| match &selector.connector {
-            Some(name) => listed.snapshot.connector.as_deref() == Some(name),
+    pub fn resolve(&self, selector: &Selector) -> Result<Listed> {
+        let is_wanted = |moment: &Moment| match &selector.connector {
+            Some(name) => moment.state.snapshot.connector.as_deref() == Some(name),
             None => true,
         };
         let unknown = || Error::UnknownSnapshot {
             name: selector.text.clone(),
-            count: self.snapshots.len(),
+            count: self.len(),
         };
-        let mut newest_first = self.snapshots.iter().rev().filter(wanted);
-        match &selector.which {
-            Which::Latest { back } => newest_first.nth(*back).ok_or_else(unknown),
-            Which::At(time) => newest_first
-                .find(|listed| listed.snapshot.time <= *time)
-                .ok_or_else(unknown),
+        let found = match &selector.which {
+            Which::Latest { back } => self.newest_first().filter(is_wanted).nth(*back),
+            Which::At(time) => self.newest_first_from(*time).find(is_wanted),
             Which::Prefix(digits) => {
                 let digits = digits.to_lowercase();
-                let found: Vec<&Listed> = newest_first
-                    .filter(|listed| listed.id.to_string().starts_with(&digits))
-                    .collect();
-                match found[..] {
-                    [only] => Ok(only),
-                    [] => Err(unknown()),
-                    _ => Err(Error::AmbiguousSnapshot {
+                let is_meant = |moment: &Moment| moment.id().to_string().starts_with(&digits);
+                let mut found = self.newest_first().filter(is_wanted).filter(is_meant);
+                let first = found.next();
+                let others = found.count();
+                if others > 0 {
+                    return Err(Error::AmbiguousSnapshot {
                         name: selector.text.clone(),
-                        count: found.len(),
-                    }),
+                        count: others + 1,
+                    });
                 }
+                first
             }
+        };
+        found.map(|moment| moment.listed()).ok_or_else(unknown)
+    }
+
+    /// A page, from memory or from the archive.
+    fn page(&self, note: &PageNote) -> Result<Arc<Page>> {
+        let kept = guard(&self.pages).iter().find(|(id, _)| *id == note.id).cloned();
+        if let Some((_, page)) = kept {
+            return Ok(page);
+        }
+        let page = Page::load(&self.reader, note.id)?;
+        if !page.fits(note) {
+            return Err(Error::Invalid {
+                kind: Kind::Page,
+                id: note.id,
+                flaw: Flaw::new("page", "times", "are not those that the contents say"),
+            });
+        }
+        let page = Arc::new(page);
+        self.keep(note.id, Arc::clone(&page));
+        Ok(page)
+    }
+
+    fn keep(&self, id: Id, page: Arc<Page>) {
+        let mut pages = guard(&self.pages);
+        pages.push_back((id, page));
+        while pages.len() > KEPT_PAGES {
+            pages.pop_front();
+        }
+    }
+
+    fn note(&self, error: Error) {
+        let mut damage = guard(&self.damage);
+        let is_known = |known: &Arc<Error>| known.to_string() == error.to_string();
+        if !damage.iter().any(is_known) {
+            damage.push(Arc::new(error));
         }
     }
 }
 
-fn load_snapshot(reader: &ObjectReader, id: Id) -> Result<Snapshot> {
-    let bytes = reader.get(Kind::Snapshot, id)?;
-    decode_snapshot(&bytes).map_err(|flaw| Error::Invalid {
-        kind: Kind::Snapshot,
-        id,
-        flaw,
-    })
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 
 pub mod table;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::id::Id;
@@ -21,6 +21,20 @@ pub struct IndexedSegment {
     pub directory: Directory,
 }
 
+impl IndexedSegment {
+    /// A directory that was just written has room for more, and stays in memory for as long as the archive is open.
+    fn shrink(&mut self) {
+        let Directory {
+            blocks,
+            objects,
+            deltas,
+        } = &mut self.directory;
+        blocks.shrink_to_fit();
+        objects.shrink_to_fit();
+        deltas.shrink_to_fit();
+    }
+}
+
 /// The object at this index of a segment's directory.
 pub fn locate(segment: &Arc<IndexedSegment>, number: u32) -> Option<Location> {
     let directory = &segment.directory;
@@ -31,6 +45,7 @@ pub fn locate(segment: &Arc<IndexedSegment>, number: u32) -> Option<Location> {
     };
     Some(Location {
         segment: Arc::clone(segment),
+        number,
         block: *directory.blocks.get(object.block as usize)?,
         object: *object,
         delta,
@@ -42,6 +57,8 @@ pub fn locate(segment: &Arc<IndexedSegment>, number: u32) -> Option<Location> {
 pub struct Location {
     /// The segment.
     pub segment: Arc<IndexedSegment>,
+    /// The object's place in the segment's directory.
+    pub number: u32,
     /// The block in it.
     pub block: BlockEntry,
     /// The object in that.
@@ -63,8 +80,9 @@ pub struct Index {
     /// Those that are gone leave their numbers unused.
     segments: Vec<Option<Arc<IndexedSegment>>>,
     numbers: HashMap<Name, u32>,
-    /// Segment and place in its directory.
+    /// Segment and place in its directory; in a condemned segment only where there is no other.
     places: HashMap<Id, (u32, u32)>,
+    condemned: HashSet<Name>,
 }
 
 impl Index {
@@ -73,15 +91,7 @@ impl Index {
         if self.numbers.contains_key(&segment.name) {
             return;
         }
-        // A directory that was just written has room for more, and stays in memory for as long as the archive is open.
-        let Directory {
-            blocks,
-            objects,
-            deltas,
-        } = &mut segment.directory;
-        blocks.shrink_to_fit();
-        objects.shrink_to_fit();
-        deltas.shrink_to_fit();
+        segment.shrink();
         let number = self.segments.len() as u32;
         self.places.reserve(segment.directory.objects.len());
         for (i, object) in segment.directory.objects.iter().enumerate() {
@@ -114,8 +124,41 @@ impl Index {
     }
 
     fn other_place(&self, id: &Id) -> Option<(u32, u32)> {
-        let mut numbered = (0..).zip(&self.segments);
-        numbered.find_map(|(number, segment)| Some((number, segment.as_ref()?.directory.find(id)?)))
+        let place_in = |(number, segment): (u32, &Option<Arc<IndexedSegment>>)| {
+            let segment = segment.as_ref()?;
+            let is_condemned = self.condemned.contains(&segment.name);
+            Some((is_condemned, (number, segment.directory.find(id)?)))
+        };
+        let mut places: Vec<_> = (0..).zip(&self.segments).filter_map(place_in).collect();
+        places.sort_unstable();
+        places.first().map(|(_, place)| *place)
+    }
+
+    /// Says which segments will be deleted. What has a copy elsewhere is found there from now on.
+    pub fn set_condemned(&mut self, condemned: HashSet<Name>) {
+        self.condemned = condemned;
+        let segments: Vec<_> = self
+            .condemned
+            .iter()
+            .filter_map(|name| self.segment(*name))
+            .collect();
+        for segment in segments {
+            for object in &segment.directory.objects {
+                if let Some(place) = self.other_place(&object.id) {
+                    self.places.insert(object.id, place);
+                }
+            }
+        }
+    }
+
+    /// Whether a segment will be deleted: nobody who writes may count on it.
+    pub fn is_condemned(&self, name: Name) -> bool {
+        self.condemned.contains(&name)
+    }
+
+    /// The segment of this name.
+    pub fn segment(&self, name: Name) -> Option<Arc<IndexedSegment>> {
+        self.segments.get(*self.numbers.get(&name)? as usize)?.clone()
     }
 
     /// All segments, in the order in which they were added.

@@ -1,6 +1,7 @@
 //! Objects by id, each checked before it is handed out.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -8,14 +9,15 @@ use std::sync::{Arc, PoisonError, RwLock};
 use bytes::Bytes;
 
 use super::cache::Cache;
+use super::open::open_segment;
 use crate::compress::decompress;
 use crate::delta;
 use crate::error::{Damage, Error, Flaw, Result};
 use crate::id::{Id, Kind};
 use crate::index::{Index, Location};
 use crate::limits::CHAIN;
-use crate::store::{Name, Store};
-use crate::wire::Method;
+use crate::store::{Name, Shelf, Store};
+use crate::wire::{ArchiveId, Method};
 
 /// How many copies of an object and of its bases are tried (F-044): the ways through them multiply.
 const COPIES: usize = 1000;
@@ -24,21 +26,76 @@ const COPIES: usize = 1000;
 #[derive(Debug)]
 pub struct ObjectReader {
     store: Arc<dyn Store>,
+    archive: ArchiveId,
     index: RwLock<Arc<Index>>,
     cache: Cache,
     /// Set once anything was found damaged that no other copy makes good.
     is_suspicious: AtomicBool,
+    /// Set when a segment was not there any more: somebody may have merged it.
+    has_gone: AtomicBool,
 }
 
 impl ObjectReader {
-    /// A reader that keeps up to `cache_bytes` of decoded blocks.
-    pub fn new(store: Arc<dyn Store>, index: Index, cache_bytes: usize) -> Self {
+    /// A reader of an archive's segments that keeps up to `cache_bytes` of decoded blocks. It knows no segment before it
+    /// is [refreshed](Self::refresh).
+    pub fn new(store: Arc<dyn Store>, archive: ArchiveId, cache_bytes: usize) -> Self {
         Self {
             store,
-            index: RwLock::new(Arc::new(index)),
+            archive,
+            index: RwLock::default(),
             cache: Cache::new(cache_bytes),
             is_suspicious: AtomicBool::new(false),
+            has_gone: AtomicBool::new(false),
         }
+    }
+
+    /// Lists the segments again: opens those that are new and takes out those that are gone. Those that are damaged are the answer.
+    pub fn refresh(&self) -> Result<Vec<Error>> {
+        let location = self.store.location();
+        let listed = self.store.list(Shelf::Segments);
+        let listed = listed.map_err(Error::io("list segments of", location))?;
+        let index = self.index();
+        let (mut new, mut damage) = (Vec::new(), Vec::new());
+        for (name, len) in &listed {
+            if index.knows(*name) {
+                continue;
+            }
+            match open_segment(&*self.store, *name, *len, self.archive) {
+                Ok(segment) => new.push(segment),
+                // Deleted since it was listed.
+                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                // What may work the next time is no damage.
+                Err(Error::Io { op, path, source }) if !is_bad_medium(&source) => {
+                    return Err(Error::Io { op, path, source });
+                }
+                Err(error) => damage.push(error),
+            }
+        }
+        let is_listed = |name: Name| listed.binary_search_by_key(&name, |(name, _)| *name).is_ok();
+        let known = index.segments().map(|segment| segment.name);
+        let gone: Vec<Name> = known.filter(|name| !is_listed(*name)).collect();
+        let condemned = self.store.list(Shelf::Condemned);
+        let condemned = condemned.map_err(Error::io("list condemned segments of", self.store.location()))?;
+        let condemned: HashSet<Name> = condemned
+            .into_iter()
+            .filter_map(|(name, _)| match name {
+                Name::Condemned(seal) => Some(Name::Segment(seal)),
+                _ => None,
+            })
+            .collect();
+        let is_changed = !new.is_empty() || !gone.is_empty();
+        if is_changed || !condemned.iter().all(|name| index.is_condemned(*name)) {
+            drop(index);
+            self.change_index(|index| {
+                new.into_iter().for_each(|segment| index.add(segment));
+                gone.into_iter().for_each(|name| index.remove(name));
+                index.set_condemned(condemned);
+            });
+        }
+        if !damage.is_empty() {
+            self.suspect();
+        }
+        Ok(damage)
     }
 
     /// Where objects are: as it is known now, and stays for the caller.
@@ -58,6 +115,14 @@ impl ObjectReader {
         let Some(at) = index.find(&id) else {
             return false;
         };
+        // What will be deleted is as good as absent.
+        if index
+            .chain(at.clone())
+            .flatten()
+            .any(|at| index.is_condemned(at.segment.name))
+        {
+            return false;
+        }
         if !has_bases(&index, at) {
             self.suspect();
         }
@@ -87,12 +152,23 @@ impl ObjectReader {
         }
         let bytes = match self.make(kind, &first).and_then(|bytes| checked(&first, bytes)) {
             Ok(bytes) => bytes,
+            Err(_) if self.has_gone.swap(false, Ordering::Relaxed) && self.refresh().is_ok() => {
+                return self.get_again(kind, id);
+            }
             Err(_) => return self.search(&first, kind),
         };
         if is_kept {
             self.cache.keep_made(id, bytes.clone());
         }
         Ok(bytes)
+    }
+
+    /// Looks where an object is now.
+    fn get_again(&self, kind: Kind, id: Id) -> Result<Bytes> {
+        let Some(first) = self.index().find(&id) else {
+            return Err(Error::Missing { kind, id });
+        };
+        self.make_checked(&first).or_else(|_| self.search(&first, kind))
     }
 
     /// The plain bytes of the object at one place, made from the first copies of its bases.
@@ -184,12 +260,23 @@ impl ObjectReader {
     fn stored(&self, location: &Location, range: Range<u64>) -> Result<Bytes> {
         let read = self.store.read_range(location.segment.name, range);
         read.map_err(|error| {
+            if error.kind() == io::ErrorKind::NotFound {
+                self.has_gone.store(true, Ordering::Relaxed);
+            }
             damaged(
                 location,
                 Flaw::new("block", "contents", format!("cannot be read: {error}")),
             )
         })
     }
+}
+
+/// Whether a file is there, but its medium or its length does not give what should be in it.
+fn is_bad_medium(error: &io::Error) -> bool {
+    const UNIX_EIO: i32 = 5;
+    const WINDOWS_CRC: i32 = 23;
+    let code = if cfg!(windows) { WINDOWS_CRC } else { UNIX_EIO };
+    error.kind() == io::ErrorKind::UnexpectedEof || error.raw_os_error() == Some(code)
 }
 
 /// Whether what an object is made from is there, by the directories.

@@ -400,8 +400,8 @@ fn decode_object(bytes: &[u8], blocks: &[BlockEntry]) -> Result<ObjectEntry, Fla
     if stored.reserved != 0 {
         return Err(directory_flaw("reserved", "is not zero"));
     }
-    if kind == Kind::Snapshot && stored.generation > 0 {
-        return Err(directory_flaw("object generation", "makes a delta of a snapshot"));
+    if kind.is_of_catalog() && stored.generation > 0 {
+        return Err(directory_flaw("object generation", "makes a delta of a page"));
     }
     Ok(ObjectEntry {
         id: Id(stored.id),
@@ -595,7 +595,7 @@ mod tests {
             ("object offset", |d| d.objects[2].offset = 3),
             ("object offset", |d| d.objects[2].offset = u32::MAX),
             ("object id", |d| d.objects.swap(0, 1)),
-            ("object generation", |d| d.objects[1].kind = Kind::Snapshot),
+            ("object generation", |d| d.objects[1].kind = Kind::Page),
             ("delta object", |d| d.deltas[0].object = 0),
             ("delta object", |d| d.deltas[0].object = u32::MAX),
             ("delta object", |d| d.deltas.push(d.deltas[0])),

@@ -86,9 +86,13 @@ pub(crate) fn warn_of_gaps(out: &Output, taken: &Taken) {
 
 /// What is said where a snapshot has no file and the one before it had some: the source may not be mounted.
 pub(crate) fn lost_all(archive: &Archive, taken: &Taken) -> Option<String> {
+    // The one before is looked for among all: only where there is a reason.
+    if taken.snapshot.counts.files > 0 {
+        return None;
+    }
     let parent = archive.catalog().get(&taken.snapshot.parent?)?;
     let before = parent.snapshot.counts.files;
-    (taken.snapshot.counts.files == 0 && before > 0).then(|| {
+    (before > 0).then(|| {
         let id = parent.id.short();
         let files = plural(before, "file", "files");
         format!(

@@ -179,9 +179,8 @@ fn announce(cx: &Context, watched: &[Watched<'_>]) {
     for Watched { profile, .. } in watched {
         if let Some(keep) = &profile.keep {
             cx.out.notice(&format!(
-                "{} is to keep {}, but this version keeps every snapshot: its policy is not acted on yet",
-                profile.name,
-                keep.show()
+                "{} is to keep {keep}, but this version keeps every snapshot: its policy is not acted on yet",
+                profile.name
             ));
         }
     }

@@ -70,7 +70,17 @@ pub(super) const AROUND: &[(&str, &str)] = &[
     (
         "[profile.g.keep]\nwithin = 2\n",
         "line 2, column 10: `within` in [profile.g.keep] must be a string, not a number\n  write a \
-         number with a unit: \"90s\", \"15m\", \"1h\" or \"1d\"",
+         number with a unit: \"2d\", \"12h\" or \"1y6mo\"; months are mo, minutes min",
+    ),
+    (
+        "[profile.g.keep]\nwithin-monthly = \"6m\"\n",
+        "line 2, column 18: `within-monthly` in [profile.g.keep]: \"6m\" has an `m` that may be months or \
+         minutes\n  write a number with a unit: \"2d\", \"12h\" or \"1y6mo\"; months are mo, minutes min",
+    ),
+    (
+        "[profile.g.keep]\ntags = [\"audit,\"]\n",
+        "line 2, column 9: `tags` in [profile.g.keep]: \"audit,\" has an empty tag\n  separate the tags \
+         of a list by commas: \"weekly\", \"audit,2026\"",
     ),
     (
         "[profile.g.keep]\nchanges = \"all\"\n",

@@ -1,0 +1,126 @@
+//! Segments that will be deleted: saying so, seeing it in time, and doing it.
+
+use std::collections::HashMap;
+use std::io;
+
+use super::{Marks, PruneReport};
+use crate::archive::Archive;
+use crate::archive::upkeep::DataPacker;
+use crate::archive::writer::put;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::index::IndexedSegment;
+use crate::model::Timestamp;
+use crate::progress::Progress;
+use crate::store::{Name, Shelf};
+use crate::wire::{decode_condemned, encode_condemned};
+
+impl Archive {
+    /// The condemned segments, and when they were.
+    pub(super) fn condemned(&self, now: Timestamp) -> Result<HashMap<Name, i64>> {
+        let mut found = HashMap::new();
+        let listed = self.store.list(Shelf::Condemned);
+        for (name, _) in listed.map_err(Error::io("list condemned segments of", self.location()))? {
+            let Name::Condemned(seal) = name else { continue };
+            let bytes = match self.store.read(name) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                bytes => bytes.map_err(Error::io("read", name.to_string()))?,
+            };
+            // What is damaged, or was written under a clock that is ahead, counts from now on.
+            let secs = match decode_condemned(seal, &bytes) {
+                Ok(secs) if secs <= now.secs => secs,
+                _ => {
+                    self.condemn(Name::Segment(seal), now)?;
+                    now.secs
+                }
+            };
+            found.insert(Name::Segment(seal), secs);
+        }
+        Ok(found)
+    }
+
+    pub(super) fn condemn(&self, segment: Name, now: Timestamp) -> Result<()> {
+        let Name::Segment(seal) = segment else {
+            return Ok(());
+        };
+        let name = Name::Condemned(seal);
+        let written = self.store.put(name, &encode_condemned(seal, now.secs));
+        written.map_err(Error::io("write", format!("{}/{name}", self.location())))
+    }
+
+    pub(super) fn delete(
+        &self,
+        segment: &IndexedSegment,
+        location: &str,
+        report: &mut PruneReport,
+    ) -> Result<()> {
+        match self.store.delete(segment.name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            deleted => {
+                deleted.map_err(Error::io("delete", format!("{location}/{}", segment.name)))?;
+                report.deleted += 1;
+                report.deleted_bytes += segment.len;
+            }
+        }
+        self.reader.change_index(|index| index.remove(segment.name));
+        Ok(())
+    }
+
+    /// Takes away what condemns segments that are gone, and counts those that wait.
+    pub(super) fn forget_condemned(&self, report: &mut PruneReport) -> Result<()> {
+        let location = self.location();
+        let list = |shelf| {
+            self.store
+                .list(shelf)
+                .map_err(Error::io("list segments of", location.clone()))
+        };
+        let segments: HashMap<Name, u64> = list(Shelf::Segments)?.into_iter().collect();
+        for (name, _) in list(Shelf::Condemned)? {
+            let Name::Condemned(seal) = name else { continue };
+            match segments.get(&Name::Segment(seal)) {
+                Some(len) => {
+                    report.waiting += 1;
+                    report.waiting_bytes += len;
+                }
+                None => match self.store.delete(name) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    deleted => deleted.map_err(Error::io("delete", format!("{location}/{name}")))?,
+                },
+            }
+        }
+        report.waiting -= report.condemned;
+        report.waiting_bytes -= report.condemned_bytes;
+        Ok(())
+    }
+
+    /// Before a snapshot is made known: what it needs of segments that were condemned since it was begun is written anew.
+    pub(in crate::archive) fn rescue(&self, root: Id, progress: &Progress) -> Result<Vec<IndexedSegment>> {
+        let known = self.reader.index();
+        let listed = self.store.list(Shelf::Condemned);
+        let listed = listed.map_err(Error::io("list condemned segments of", self.location()))?;
+        let is_new = |(name, _): &(Name, u64)| match name {
+            Name::Condemned(seal) => !known.is_condemned(Name::Segment(*seal)),
+            _ => false,
+        };
+        if !listed.iter().any(is_new) {
+            return Ok(Vec::new());
+        }
+        drop(known);
+        self.reader.refresh()?;
+        let mut marks = Marks::new(&self.reader, progress);
+        marks.add_trees([root].into_iter())?;
+        let index = self.reader.index();
+        let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
+        for segment in index.segments() {
+            if index.is_condemned(segment.name) && marks.has_any(segment) {
+                packer.add(&*self.store, segment, |_, id| marks.has(segment, id))?;
+            }
+        }
+        let mut made = Vec::new();
+        for sealed in packer.finish()? {
+            put(&*self.store, &sealed)?;
+            made.push(sealed.into_indexed());
+        }
+        Ok(made)
+    }
+}

@@ -1,0 +1,159 @@
+//! Marking what snapshots need: a bit for each object of each segment, of one copy of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rayon::iter::{IntoParallelIterator, ParallelIterator};
+
+use crate::error::{Error, Flaw, Result};
+use crate::id::{Id, Kind};
+use crate::index::{Index, IndexedSegment, Location};
+use crate::limits::CHAIN;
+use crate::model::{Content, Node};
+use crate::progress::Progress;
+use crate::segment::ObjectReader;
+use crate::store::Name;
+use crate::wire::{ListNode, TreeNode};
+
+/// How many nodes are read at once.
+const BATCH: usize = 256;
+
+/// Which objects of each segment are needed.
+pub(in crate::archive) struct Marks<'a> {
+    reader: &'a ObjectReader,
+    index: Arc<Index>,
+    progress: &'a Progress,
+    needed: HashMap<Name, Vec<u64>>,
+}
+
+/// A node whose references are still to be marked.
+type Ahead = (Kind, Id);
+
+impl<'a> Marks<'a> {
+    pub(in crate::archive) fn new(reader: &'a ObjectReader, progress: &'a Progress) -> Self {
+        Self {
+            reader,
+            index: reader.index(),
+            progress,
+            needed: HashMap::new(),
+        }
+    }
+
+    /// Marks everything that these trees need. What was marked before is not looked at again.
+    pub(in crate::archive) fn add_trees(&mut self, roots: impl Iterator<Item = Id>) -> Result<()> {
+        let mut ahead: Vec<Ahead> = Vec::new();
+        for root in roots {
+            self.add(Kind::Tree, root, &mut ahead)?;
+        }
+        while !ahead.is_empty() {
+            self.progress.check()?;
+            let batch = ahead.split_off(ahead.len().saturating_sub(BATCH));
+            let reader = self.reader;
+            let found: Vec<Vec<Ahead>> = batch
+                .into_par_iter()
+                .map(|node| references(reader, node))
+                .collect::<Result<_>>()?;
+            for (kind, id) in found.into_iter().flatten() {
+                self.add(kind, id, &mut ahead)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an object of a segment is needed.
+    pub(in crate::archive) fn has(&self, segment: &IndexedSegment, id: &Id) -> bool {
+        let number = segment.directory.find(id);
+        let bits = self.needed.get(&segment.name).zip(number);
+        bits.is_some_and(|(bits, number)| bits[number as usize / 64] >> (number % 64) & 1 == 1)
+    }
+
+    /// Whether anything of a segment is needed.
+    pub(in crate::archive) fn has_any(&self, segment: &IndexedSegment) -> bool {
+        self.needed.contains_key(&segment.name)
+    }
+
+    fn add(&mut self, kind: Kind, id: Id, ahead: &mut Vec<Ahead>) -> Result<()> {
+        let at = self.index.find(&id).ok_or(Error::Missing { kind, id })?;
+        if at.object.kind != kind {
+            let flaw = Flaw::new("directory", "object kind", format!("is not {kind}"));
+            return Err(Error::Invalid { kind, id, flaw });
+        }
+        if !self.set(&at) {
+            return Ok(());
+        }
+        if !self.add_bases(at) {
+            // The copies that are read first lead nowhere. Others may do, and all of them stay.
+            self.reader.get(kind, id)?;
+            self.add_all_copies(id);
+        }
+        if kind != Kind::Chunk {
+            ahead.push((kind, id));
+        }
+        Ok(())
+    }
+
+    /// Marks what an object is made from; false if it cannot be made from the copies that are read first.
+    fn add_bases(&mut self, first: Location) -> bool {
+        let index = Arc::clone(&self.index);
+        let mut last = None;
+        for at in index.chain(first).take(CHAIN + 1) {
+            let Some(at) = at else { return false };
+            self.set(&at);
+            last = Some(at);
+        }
+        last.is_some_and(|at| at.delta.is_none())
+    }
+
+    fn add_all_copies(&mut self, id: Id) {
+        let index = Arc::clone(&self.index);
+        let mut ahead = vec![id];
+        while let Some(id) = ahead.pop() {
+            for at in index.find_all(id) {
+                if self.set(&at) {
+                    ahead.extend(at.delta.map(|delta| delta.base));
+                }
+            }
+        }
+    }
+
+    /// False if it was marked before.
+    fn set(&mut self, at: &Location) -> bool {
+        let objects = &at.segment.directory.objects;
+        let bits = self.needed.entry(at.segment.name);
+        let bits = bits.or_insert_with(|| vec![0; objects.len().div_ceil(64)]);
+        let (word, bit) = (at.number as usize / 64, at.number % 64);
+        let was_set = bits[word] >> bit & 1 == 1;
+        bits[word] |= 1 << bit;
+        !was_set
+    }
+}
+
+/// What a node refers to.
+fn references(reader: &ObjectReader, (kind, id): Ahead) -> Result<Vec<Ahead>> {
+    let bytes = reader.get(kind, id)?;
+    let invalid = |flaw| Error::Invalid { kind, id, flaw };
+    let mut found = Vec::new();
+    if kind == Kind::ChunkList {
+        let node = ListNode::decode(&bytes).map_err(invalid)?;
+        let below = if node.level == 0 {
+            Kind::Chunk
+        } else {
+            Kind::ChunkList
+        };
+        found.extend(node.items.iter().filter_map(|item| Some((below, item.id?))));
+        return Ok(found);
+    }
+    match TreeNode::decode(&bytes).map_err(invalid)? {
+        TreeNode::Inner { children, .. } => found.extend(children.iter().map(|child| (Kind::Tree, child.id))),
+        TreeNode::Leaf(entries) => found.extend(entries.iter().filter_map(|entry| match entry.node {
+            Node::Dir { tree } => Some((Kind::Tree, tree)),
+            Node::File { content, .. } => match content {
+                Content::Chunk(id) => Some((Kind::Chunk, id)),
+                Content::List(id) => Some((Kind::ChunkList, id)),
+                Content::Empty => None,
+            },
+            _ => None,
+        })),
+    }
+    Ok(found)
+}

@@ -1,0 +1,284 @@
+//! Freeing the room of what no snapshot needs any more.
+//!
+//! Segments without anything that is needed, and those of which the needed part was written anew, are *condemned* first: from then on no
+//! writer references what is in them. They are deleted when the grace period is over, by a later prune that has looked again. With the
+//! archive for itself alone, a prune deletes at once.
+
+mod condemn;
+mod mark;
+mod usage;
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) use mark::Marks;
+use usage::{Usage, to_rewrite};
+
+use super::Archive;
+use super::upkeep::DataPacker;
+use crate::catalog::Moment;
+use crate::error::{Error, Result};
+use crate::id::{Id, Kind};
+use crate::index::IndexedSegment;
+use crate::model::Timestamp;
+use crate::progress::Progress;
+use crate::store::{Lock, LockMode, LockName};
+
+/// How a prune goes about it.
+#[derive(Clone, Copy, Debug)]
+pub struct PruneRequest {
+    /// When it is done: what condemned segments are as old as is told by it.
+    pub now: Timestamp,
+    /// How long condemned segments stay.
+    pub grace: Grace,
+    /// Which part of the archive, in percent of its bytes, may be of no use and yet stay, for it would cost more to write anew what is
+    /// beside it.
+    pub max_unused_percent: f64,
+}
+
+/// How long condemned segments stay, for those who still write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grace {
+    /// Nobody else may write: waits until that is so, and deletes at once.
+    None,
+    /// Deletes at once where nobody else writes, and condemns for so long otherwise.
+    Unless(Duration),
+    /// Condemns for so long.
+    For(Duration),
+}
+
+/// What a prune did, or would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PruneReport {
+    /// Segments whose needed part was written anew.
+    pub rewritten: u64,
+    /// Their bytes.
+    pub rewritten_bytes: u64,
+    /// Bytes of what was written for them.
+    pub written_bytes: u64,
+    /// Segments that were condemned: they are deleted when the grace period is over.
+    pub condemned: u64,
+    /// Their bytes.
+    pub condemned_bytes: u64,
+    /// Segments that were deleted.
+    pub deleted: u64,
+    /// Their bytes.
+    pub deleted_bytes: u64,
+    /// Condemned before, and waiting for the end of the grace period.
+    pub waiting: u64,
+    /// Their bytes.
+    pub waiting_bytes: u64,
+    /// Bytes that no snapshot needs and that stay.
+    pub unused_bytes: u64,
+    /// Bytes of all segments behind it, those that wait included.
+    pub stored_bytes: u64,
+}
+
+impl PruneReport {
+    /// By how many bytes the archive becomes smaller, once the condemned segments are deleted.
+    pub fn freed_bytes(&self) -> i64 {
+        (self.deleted_bytes + self.condemned_bytes) as i64 - self.written_bytes as i64
+    }
+}
+
+/// Who writes beside this prune.
+struct Standing {
+    is_alone: bool,
+    _archive: Option<Box<dyn Lock>>,
+    _maintenance: Box<dyn Lock>,
+}
+
+impl Archive {
+    /// Frees the room of what no snapshot needs. Interrupted at any point it leaves nothing worse than what the next one frees.
+    pub fn prune(&mut self, request: &PruneRequest, progress: &Progress) -> Result<PruneReport> {
+        let standing = self.stand(request.grace)?;
+        self.refresh()?;
+        self.refuse_damage()?;
+        self.clear(request, standing.is_alone, progress)
+    }
+
+    /// What a prune would do once these snapshots are forgotten. Nothing is written.
+    pub fn would_free(
+        &mut self,
+        forgotten: &HashSet<Id>,
+        max_unused_percent: f64,
+        progress: &Progress,
+    ) -> Result<PruneReport> {
+        self.refresh()?;
+        self.refuse_damage()?;
+        let mut report = self.count_forgetting(forgotten)?;
+        let marks = self.marks(|moment| !forgotten.contains(&moment.id()), progress)?;
+        let usages = self.usages(&marks);
+        let rewritten = to_rewrite(&usages, max_unused_percent);
+        for usage in &usages {
+            let is_rewritten = rewritten.contains(&usage.segment.name);
+            if usage.is_dead() || is_rewritten {
+                report.condemned += 1;
+                report.condemned_bytes += usage.segment.len;
+            } else {
+                report.unused_bytes += usage.unused_bytes();
+            }
+        }
+        let mut written = 0;
+        self.rewrite(&usages, &rewritten, &marks, progress, &mut |_, len| {
+            written += len;
+            Ok(())
+        })?;
+        report.written_bytes += written;
+        Ok(report)
+    }
+
+    /// Takes the locks that the grace period asks for.
+    fn stand(&self, grace: Grace) -> Result<Standing> {
+        let failed = |error| Error::io("lock", self.location())(error);
+        let exclusive = LockMode::Exclusive;
+        // In this order, as a writer does that merges behind its snapshot.
+        let archive = match grace {
+            Grace::None => Some(self.store.lock(LockName::Archive, exclusive).map_err(failed)?),
+            Grace::Unless(_) => self
+                .store
+                .try_lock(LockName::Archive, exclusive)
+                .map_err(failed)?,
+            Grace::For(_) => None,
+        };
+        let maintenance = self
+            .store
+            .lock(LockName::Maintenance, exclusive)
+            .map_err(failed)?;
+        Ok(Standing {
+            is_alone: archive.is_some(),
+            _archive: archive,
+            _maintenance: maintenance,
+        })
+    }
+
+    fn refuse_damage(&self) -> Result<()> {
+        match self.damage().first() {
+            None => Ok(()),
+            Some(damage) => Err(Error::Request(format!(
+                "the archive is damaged, and nothing is removed before it is known what that costs: {damage}"
+            ))),
+        }
+    }
+
+    /// What is needed by the snapshots that are live.
+    fn marks<'p>(&'p self, is_live: impl Fn(&Moment) -> bool, progress: &'p Progress) -> Result<Marks<'p>> {
+        let mut roots = BTreeSet::new();
+        for moment in self.catalog.oldest_first().filter(is_live) {
+            progress.check()?;
+            roots.insert(moment.state.snapshot.root);
+        }
+        // What cannot be read might need anything.
+        self.refuse_damage()?;
+        let mut marks = Marks::new(&self.reader, progress);
+        marks.add_trees(roots.into_iter())?;
+        Ok(marks)
+    }
+
+    fn usages(&self, marks: &Marks<'_>) -> Vec<Usage> {
+        let index = self.reader.index();
+        let usage = |segment: &Arc<IndexedSegment>| Usage::of(segment, marks);
+        index.segments().map(usage).collect()
+    }
+
+    fn clear(&mut self, request: &PruneRequest, is_alone: bool, progress: &Progress) -> Result<PruneReport> {
+        let marks = self.marks(|_| true, progress)?;
+        let usages = self.usages(&marks);
+        let condemned = self.condemned(request.now)?;
+        let grace = match request.grace {
+            Grace::Unless(grace) | Grace::For(grace) if !is_alone => grace,
+            _ => Duration::ZERO,
+        };
+        let is_due = |secs: i64| request.now.secs.saturating_sub(secs) >= grace.as_secs() as i64;
+        let fresh: Vec<Usage> = usages
+            .iter()
+            .filter(|usage| !condemned.contains_key(&usage.segment.name))
+            .cloned()
+            .collect();
+        let mut rewritten = to_rewrite(&fresh, request.max_unused_percent);
+        let mut report = PruneReport::default();
+        for usage in &fresh {
+            if rewritten.contains(&usage.segment.name) {
+                report.rewritten += 1;
+                report.rewritten_bytes += usage.segment.len;
+            } else if !usage.is_dead() {
+                report.unused_bytes += usage.unused_bytes();
+            }
+        }
+        // What somebody began to need before it saw that a segment was condemned has no other copy: it is written anew.
+        let due = usages.iter().filter(|usage| {
+            let secs = condemned.get(&usage.segment.name);
+            secs.is_some_and(|secs| is_due(*secs))
+        });
+        let due: Vec<&Usage> = due.collect();
+        rewritten.extend(
+            due.iter()
+                .filter(|usage| !usage.is_dead())
+                .map(|usage| usage.segment.name),
+        );
+        let mut made = Vec::new();
+        let location = self.location();
+        self.rewrite(&usages, &rewritten, &marks, progress, &mut |sealed, len| {
+            super::writer::put(&*self.store, &sealed)?;
+            report.written_bytes += len;
+            made.push(sealed.into_indexed());
+            Ok(())
+        })?;
+        drop(marks);
+        let kept: HashSet<_> = made.iter().map(|segment| segment.name).collect();
+        self.reader
+            .change_index(|index| made.into_iter().for_each(|segment| index.add(segment)));
+        let doomed = fresh
+            .iter()
+            .filter(|usage| usage.is_dead() || rewritten.contains(&usage.segment.name));
+        for usage in doomed.filter(|usage| !kept.contains(&usage.segment.name)) {
+            progress.check()?;
+            let segment = &usage.segment;
+            if is_alone {
+                self.delete(segment, &location, &mut report)?;
+            } else {
+                self.condemn(segment.name, request.now)?;
+                report.condemned += 1;
+                report.condemned_bytes += segment.len;
+            }
+        }
+        for usage in due {
+            progress.check()?;
+            self.delete(&usage.segment, &location, &mut report)?;
+        }
+        self.forget_condemned(&mut report)?;
+        self.refresh()?;
+        report.stored_bytes = self.reader.index().segments().map(|segment| segment.len).sum();
+        Ok(report)
+    }
+
+    /// Gives what is needed of the segments that are rewritten to `take`, in new segments, with their lengths.
+    fn rewrite(
+        &self,
+        usages: &[Usage],
+        rewritten: &HashSet<crate::store::Name>,
+        marks: &Marks<'_>,
+        progress: &Progress,
+        take: &mut dyn FnMut(crate::segment::SealedSegment, u64) -> Result<()>,
+    ) -> Result<()> {
+        let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
+        for usage in usages
+            .iter()
+            .filter(|usage| rewritten.contains(&usage.segment.name))
+        {
+            progress.check()?;
+            let is_needed = |kind: Kind, id: &Id| kind.is_of_catalog() || marks.has(&usage.segment, id);
+            packer.add(&*self.store, &usage.segment, is_needed)?;
+            for sealed in packer.take_made() {
+                let len = sealed.bytes.len() as u64;
+                take(sealed, len)?;
+            }
+        }
+        for sealed in packer.finish()? {
+            let len = sealed.bytes.len() as u64;
+            take(sealed, len)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! Moments into a segment of the catalogue: pages, and their contents.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::moment::{Moment, State};
+use super::run::series_of;
+use crate::error::Error;
+use crate::id::{Id, Kind};
+use crate::model::{Series, Timestamp};
+use crate::segment::{PlainBlock, SealedSegment, SegmentWriter};
+use crate::wire::{ArchiveId, Contents, PageEntry, PageNote, encode_page};
+
+/// A page has about so many moments, or states of so many bytes.
+const MOMENTS: usize = 4096;
+const STATE_BYTES: usize = 256 << 10;
+/// Pages are small, and kept for years.
+const ZSTD_LEVEL: i32 = 12;
+
+/// Puts moments, which come in the order of time, into a segment.
+#[derive(Debug)]
+pub struct Packer {
+    segment: SegmentWriter,
+    open: OpenPage,
+    contents: Contents,
+}
+
+/// The segment that makes one snapshot known: a page of its own. Its length depends on that of the snapshot only.
+pub fn commit_segment(archive: ArchiveId, snapshot: &[u8], time: Timestamp) -> SealedSegment {
+    let entry = PageEntry {
+        snapshot: snapshot.to_vec(),
+        times: vec![time],
+    };
+    let plain = encode_page(&[entry]).expect("one time is not far from itself");
+    let mut block = PlainBlock::default();
+    block.push(Kind::Page, Id::of(Kind::Page, &plain), &plain);
+    let mut segment = SegmentWriter::small(archive);
+    segment.push(block.store_raw());
+    segment.seal()
+}
+
+#[derive(Debug, Default)]
+struct OpenPage {
+    states: Vec<(Arc<State>, Vec<Timestamp>)>,
+    places: HashMap<Id, usize>,
+    state_bytes: usize,
+    moments: Vec<Moment>,
+}
+
+impl OpenPage {
+    fn add(&mut self, moment: Moment) {
+        let states = &mut self.states;
+        let at = *self.places.entry(moment.state.id).or_insert_with(|| {
+            self.state_bytes += moment.state.plain.len();
+            states.push((Arc::clone(&moment.state), Vec::new()));
+            states.len() - 1
+        });
+        self.states[at].1.push(moment.time);
+        self.moments.push(moment);
+    }
+
+    /// Whether it should be closed before this moment: it is full, or the times are too far apart for one page.
+    fn is_full_for(&self, moment: &Moment) -> bool {
+        const CENTURY: i128 = 100 * 366 * 86_400 * 1_000_000_000;
+        let Some(first) = self.moments.first() else {
+            return false;
+        };
+        self.moments.len() >= MOMENTS
+            || self.state_bytes >= STATE_BYTES
+            || moment.time.as_nanos() - first.time.as_nanos() > CENTURY
+    }
+}
+
+impl Packer {
+    /// An empty segment of an archive.
+    pub fn new(archive: ArchiveId) -> Self {
+        Self {
+            segment: SegmentWriter::small(archive),
+            open: OpenPage::default(),
+            contents: Contents::default(),
+        }
+    }
+
+    /// Adds a moment that is not older than the one before.
+    pub fn add(&mut self, moment: Moment) -> Result<(), Error> {
+        if self.open.is_full_for(&moment) {
+            self.close_page()?;
+        }
+        self.open.add(moment);
+        Ok(())
+    }
+
+    /// Whether it is time for another segment.
+    pub fn is_full(&self) -> bool {
+        self.segment.is_full()
+    }
+
+    fn close_page(&mut self) -> Result<(), Error> {
+        let page = std::mem::take(&mut self.open);
+        let (Some(first), Some(last)) = (page.moments.first(), page.moments.last()) else {
+            return Ok(());
+        };
+        let entry = |(state, times): (Arc<State>, Vec<Timestamp>)| PageEntry {
+            snapshot: state.plain.to_vec(),
+            times,
+        };
+        let entries: Vec<PageEntry> = page.states.into_iter().map(entry).collect();
+        let plain = encode_page(&entries).ok_or_else(|| {
+            Error::Request("the times of the snapshots lie too far apart for a page".into())
+        })?;
+        let id = Id::of(Kind::Page, &plain);
+        self.contents.pages.push(PageNote {
+            id,
+            first: first.time,
+            last: last.time,
+            moments: page.moments.len() as u64,
+        });
+        for (series, newest) in series_of(page.moments.iter()) {
+            self.note_series(series, newest);
+        }
+        let mut block = PlainBlock::default();
+        block.push(Kind::Page, id, &plain);
+        self.segment.push(block.store(ZSTD_LEVEL));
+        Ok(())
+    }
+
+    fn note_series(&mut self, series: Series, newest: Timestamp) {
+        match self
+            .contents
+            .series
+            .iter_mut()
+            .find(|(known, _)| *known == series)
+        {
+            Some((_, known)) => *known = newest.max(*known),
+            None => self.contents.series.push((series, newest)),
+        }
+    }
+
+    /// The segment; `None` if there is no moment in it.
+    pub fn finish(mut self) -> Result<Option<SealedSegment>, Error> {
+        self.close_page()?;
+        if self.contents.pages.is_empty() {
+            return Ok(None);
+        }
+        let plain = self.contents.encode();
+        let mut block = PlainBlock::default();
+        block.push(Kind::Contents, Id::of(Kind::Contents, &plain), &plain);
+        self.segment.push(block.store(ZSTD_LEVEL));
+        Ok(Some(self.segment.seal()))
+    }
+}

@@ -1,0 +1,147 @@
+//! What one segment says about snapshots: its pages, and what each of them is about.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::moment::{Moment, State};
+use crate::error::{Error, Flaw, Result};
+use crate::id::{Id, Kind};
+use crate::index::IndexedSegment;
+use crate::model::{Series, Timestamp};
+use crate::segment::ObjectReader;
+use crate::store::Name;
+use crate::wire::{Contents, PageNote, decode_page};
+
+/// The pages of one segment.
+#[derive(Debug)]
+pub struct Run {
+    /// The segment.
+    pub segment: Name,
+    /// The pages by time, none beginning before the one in front of it ends.
+    pub pages: Vec<PageNote>,
+    /// The newest time of each series.
+    pub series: Vec<(Series, Timestamp)>,
+}
+
+/// A page that was read.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// By time; at equal times by id.
+    pub(super) moments: Vec<Moment>,
+}
+
+impl Page {
+    /// Reads a page.
+    pub(super) fn load(reader: &ObjectReader, id: Id) -> Result<Self> {
+        let bytes = reader.get(Kind::Page, id)?;
+        let kind = Kind::Page;
+        Self::decode(&bytes).map_err(|flaw| Error::Invalid { kind, id, flaw })
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, Flaw> {
+        let mut moments = Vec::new();
+        for entry in decode_page(bytes)? {
+            let state = Arc::new(State::decode(entry.snapshot.into())?);
+            moments.extend(entry.times.into_iter().map(|time| Moment {
+                time,
+                state: Arc::clone(&state),
+            }));
+        }
+        moments.sort_by(Moment::order);
+        Ok(Self { moments })
+    }
+
+    /// What it is about.
+    fn note(&self, id: Id) -> Option<PageNote> {
+        Some(PageNote {
+            id,
+            first: self.moments.first()?.time,
+            last: self.moments.last()?.time,
+            moments: self.moments.len() as u64,
+        })
+    }
+
+    /// Whether it is what its segment's contents say.
+    pub(super) fn fits(&self, note: &PageNote) -> bool {
+        self.note(note.id).as_ref() == Some(note)
+    }
+}
+
+/// The newest time of each series among moments that come in the order of time.
+pub(super) fn series_of<'m>(moments: impl Iterator<Item = &'m Moment>) -> Vec<(Series, Timestamp)> {
+    let mut found: Vec<(Series, Timestamp)> = Vec::new();
+    let mut last: Option<(*const State, usize)> = None;
+    for moment in moments {
+        let state: *const State = Arc::as_ptr(&moment.state);
+        let at = match last {
+            // Most moments are of the state of the one before.
+            Some((known, at)) if known == state => at,
+            _ => {
+                let snapshot = &moment.state.snapshot;
+                let known = found.iter().position(|(series, _)| snapshot.is_of(series));
+                known.unwrap_or_else(|| {
+                    found.push((snapshot.series(), moment.time));
+                    found.len() - 1
+                })
+            }
+        };
+        last = Some((state, at));
+        found[at].1 = found[at].1.max(moment.time);
+    }
+    found
+}
+
+/// What a segment says about snapshots.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Nothing, if it has no pages. Pages without contents are runs of their own.
+    pub(super) runs: Vec<Run>,
+    /// The pages that were read for it.
+    pub(super) pages: Vec<(Id, Arc<Page>)>,
+    /// What could not be read.
+    pub(super) errors: Vec<Error>,
+}
+
+impl Found {
+    /// Looks at a segment.
+    pub(super) fn in_segment(reader: &ObjectReader, segment: &IndexedSegment) -> Self {
+        let of_kind = |kind: Kind| {
+            let objects = segment.directory.objects.iter();
+            objects
+                .filter(move |object| object.kind == kind)
+                .map(|object| object.id)
+        };
+        let pages: BTreeSet<Id> = of_kind(Kind::Page).collect();
+        let mut found = Self::default();
+        if pages.is_empty() {
+            return found;
+        }
+        let contents: Vec<Id> = of_kind(Kind::Contents).collect();
+        if let [id] = contents[..]
+            && let Ok(bytes) = reader.get(Kind::Contents, id)
+            && let Ok(contents) = Contents::decode(&bytes)
+            && contents.pages.iter().map(|note| note.id).collect::<BTreeSet<_>>() == pages
+        {
+            found.runs.push(Run {
+                segment: segment.name,
+                pages: contents.pages,
+                series: contents.series,
+            });
+            return found;
+        }
+        for id in pages {
+            match Page::load(reader, id) {
+                Ok(page) => {
+                    found.runs.extend(page.note(id).map(|note| Run {
+                        segment: segment.name,
+                        pages: vec![note],
+                        series: series_of(page.moments.iter()),
+                    }));
+                    found.pages.push((id, Arc::new(page)));
+                }
+                Err(error) => found.errors.push(error),
+            }
+        }
+        found
+    }
+}
