@@ -19,6 +19,7 @@ mod stats;
 mod upkeep;
 mod vanished;
 mod verify;
+mod verify_tables;
 mod walk;
 mod writer;
 
@@ -35,7 +36,7 @@ pub use restore::{Overwrite, Restore, RestoreReport};
 pub use sets::{ConsistencySet, TornSet};
 pub use snapshot::{Root, SnapshotRequest, Source, Taken};
 pub use stats::Stats;
-pub use upkeep::Merged;
+pub use upkeep::{IndexLimits, Merged};
 pub use verify::{Damaged, VerifyLevel, VerifyReport};
 
 use crate::catalog::Catalog;
@@ -81,6 +82,7 @@ pub struct Archive {
     catalog: Catalog,
     damage: Vec<Arc<Error>>,
     memory: Memory,
+    index_limits: IndexLimits,
     makes_deltas: bool,
 }
 
@@ -136,6 +138,7 @@ impl Archive {
             catalog,
             damage: damage.into_iter().map(Arc::new).collect(),
             memory,
+            index_limits: IndexLimits::default(),
             makes_deltas: true,
         })
     }
@@ -155,6 +158,7 @@ impl Archive {
     /// What could not be read so far: segments, and pages of the catalogue in intact ones.
     pub fn damage(&self) -> Vec<Arc<Error>> {
         let mut damage = self.damage.clone();
+        damage.extend(self.reader.covered_damage());
         damage.extend(self.catalog.damage());
         damage
     }

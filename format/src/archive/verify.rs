@@ -62,16 +62,19 @@ impl Archive {
     pub fn verify(&self, level: VerifyLevel, progress: &Progress) -> Result<VerifyReport> {
         let mut report = VerifyReport::default();
         let mut lost: BTreeMap<Id, Damaged> = BTreeMap::new();
-        for error in self.damage() {
+        let uncovered = self.check_tables(level, progress, &mut report)?;
+        self.reader.open_all();
+        for error in self.damage().into_iter().chain(uncovered) {
             let damaged = Damaged::from_error(&error);
             match damaged.object {
                 Some((_, id)) => drop(lost.insert(id, damaged)),
+                None if report.damaged.contains(&damaged) => {}
                 None => report.damaged.push(damaged),
             }
         }
         let index = self.reader.index();
         report.segments = index.segment_count() as u64;
-        let ends = |segment: &Arc<IndexedSegment>| segment.len - segment.directory.blocks_len();
+        let ends = |segment: Arc<IndexedSegment>| segment.len - segment.directory.blocks_len();
         report.bytes = index.segments().map(ends).sum();
         if level == VerifyLevel::Full {
             self.check_blocks(progress, &mut report, &mut lost)?;
@@ -99,9 +102,9 @@ impl Archive {
         lost: &mut BTreeMap<Id, Damaged>,
     ) -> Result<()> {
         let index = self.reader.index();
-        let stored = |segment: &Arc<IndexedSegment>| segment.directory.blocks_len();
+        let stored = |segment: &IndexedSegment| segment.directory.blocks_len();
         progress.total_bytes.store(
-            index.segments().map(stored).sum(),
+            index.segments().map(|segment| stored(&segment)).sum(),
             std::sync::atomic::Ordering::Relaxed,
         );
         let families = Families::new(&self.reader);
@@ -132,8 +135,8 @@ impl Archive {
                 progress.check()?;
                 let mut bases = Vec::new();
                 let mut sound = |object: &ObjectEntry, bytes| bases.push((object.kind, object.id, bytes));
-                if let Some(damage) = check_block(&*self.store, segment, *number, objects, &mut sound) {
-                    note(segment, damage);
+                if let Some(damage) = check_block(&*self.store, &segment, *number, objects, &mut sound) {
+                    note(&segment, damage);
                 }
                 for (kind, id, bytes) in bases {
                     families.check(kind, id, bytes, &mut |bad| note_delta(bad));
@@ -141,7 +144,7 @@ impl Archive {
                 progress.add(0, segment.directory.blocks[*number].stored_len.into());
                 Ok::<(), Error>(())
             })?;
-            report.bytes += stored(segment);
+            report.bytes += stored(&segment);
         }
         families.unreached().for_each(note_delta);
         let found = found

@@ -81,6 +81,16 @@ impl Table {
         self.name
     }
 
+    /// Its length in bytes.
+    pub fn len(&self) -> u64 {
+        self.head.len()
+    }
+
+    /// Whether it has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.head.is_empty()
+    }
+
     /// The segments that it covers.
     pub fn covered(&self) -> &CoveredList {
         &self.covered
