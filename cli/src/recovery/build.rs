@@ -17,7 +17,7 @@ use crate::show::{local_time, quoted, rfc3339};
 #[derive(Debug, Clone)]
 enum Standing {
     /// From a snapshot.
-    Restored(Choice),
+    Restored(Box<Choice>),
     /// By a person, from a backup of another kind; with the reason.
     ByHand(String),
     /// Not at all; with the reason.
@@ -121,7 +121,7 @@ fn candidates<'a>(
                     quoted(name)
                 )),
                 (true, None) => match choose(archive, name, config.server.as_deref(), wanted)? {
-                    Some(choice) => Standing::Restored(choice),
+                    Some(choice) => Standing::Restored(Box::new(choice)),
                     None if stage == Stage::Connectors && !is_meant(name) => Standing::Needless(format!(
                         "nobody named {name}, and the archive has no snapshot of it"
                     )),

@@ -164,6 +164,7 @@ impl Archive {
             .lock(LockName::Archive, LockMode::Shared)
             .map_err(Error::io("lock", location))?;
         self.refresh()?;
+        let condemned = self.reader.index().condemned().clone();
         let series = Series {
             host: request.host.clone(),
             connector: request.connector.clone(),
@@ -193,7 +194,7 @@ impl Archive {
         })?;
         let opened_files = examiner.opened.into_inner();
         let tick = parent_root == Some(snapshot.root);
-        let rescued = self.rescue(snapshot.root, progress)?;
+        let rescued = self.rescue(snapshot.root, &condemned, progress)?;
         let (id, snapshot) = self.commit(snapshot, parent, written, rescued)?;
         // The snapshot is safe: what goes wrong from here on is not its failure.
         let merging = self.merge_tiers().err();

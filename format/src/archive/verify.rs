@@ -12,7 +12,7 @@ use crate::id::{Id, Kind};
 use crate::index::IndexedSegment;
 use crate::progress::Progress;
 use crate::segment::{BadDelta, BlockDamage, Families, check_block};
-use crate::store::Name;
+use crate::store::{LockMode, LockName, Name};
 use crate::wire::ObjectEntry;
 
 /// How thoroughly to look.
@@ -60,15 +60,23 @@ pub struct VerifyReport {
 impl Archive {
     /// Verifies the archive. Damage is the report's subject, not an error.
     pub fn verify(&self, level: VerifyLevel, progress: &Progress) -> Result<VerifyReport> {
+        // What is rewritten meanwhile would look as if it were lost. Where nothing can be locked, nothing is written either.
+        let _lock = self.store.lock(LockName::Maintenance, LockMode::Shared);
+        let mut damaged_segments = self.catalog.refresh()?;
         let mut report = VerifyReport::default();
-        let mut lost: BTreeMap<Id, Damaged> = BTreeMap::new();
-        let uncovered = self.check_tables(level, progress, &mut report)?;
+        if let Some(found) = self.check_tables(level, progress, &mut report)? {
+            damaged_segments = found;
+        }
         self.reader.open_all();
-        for error in self.damage().into_iter().chain(uncovered) {
-            let damaged = Damaged::from_error(&error);
+        let mut lost: BTreeMap<Id, Damaged> = BTreeMap::new();
+        // Each page is read: what it says is needed below, and damage in it shows.
+        self.catalog.len();
+        let others = [self.reader.covered_damage(), self.catalog.damage()].concat();
+        let errors = damaged_segments.iter().chain(others.iter().map(|error| &**error));
+        for error in errors {
+            let damaged = Damaged::from_error(error);
             match damaged.object {
                 Some((_, id)) => drop(lost.insert(id, damaged)),
-                None if report.damaged.contains(&damaged) => {}
                 None => report.damaged.push(damaged),
             }
         }

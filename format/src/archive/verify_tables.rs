@@ -15,22 +15,21 @@ const REMEDY: &str =
 
 impl Archive {
     /// Reports the tables that are wrong; at the full level each is compared with its check and with the directories of its segments. One
-    /// that is wrong is left out from then on, and what is damaged in segments that are opened for it is the answer.
+    /// that is wrong is left out from then on. The answer is which segments are damaged, where some were opened for that.
     pub(super) fn check_tables(
         &self,
         level: VerifyLevel,
         progress: &Progress,
         report: &mut VerifyReport,
-    ) -> Result<Vec<Arc<Error>>> {
+    ) -> Result<Option<Vec<Error>>> {
         if level == VerifyLevel::Full {
             self.compare_tables(progress)?;
         }
         let wrong = self.reader.wrong_tables();
         if wrong.is_empty() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
-        let damage = self.reader.refresh()?;
-        self.catalog.follow();
+        let damage = self.catalog.refresh()?;
         let damaged = |(name, error): (Name, Arc<Error>)| {
             let damaged = Damaged::from_error(&error);
             Damaged {
@@ -40,7 +39,7 @@ impl Archive {
             }
         };
         report.damaged.extend(wrong.into_iter().map(damaged));
-        Ok(damage.into_iter().map(Arc::new).collect())
+        Ok(Some(damage))
     }
 
     fn compare_tables(&self, progress: &Progress) -> Result<()> {

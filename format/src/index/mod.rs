@@ -146,6 +146,11 @@ impl Index {
         self.overlay.avoid(&self.condemned);
     }
 
+    /// The segments that will be deleted.
+    pub fn condemned(&self) -> &HashSet<Name> {
+        &self.condemned
+    }
+
     /// Whether a segment will be deleted: nobody who writes may count on it.
     pub fn is_condemned(&self, name: Name) -> bool {
         self.condemned.contains(&name)

@@ -52,7 +52,7 @@ impl ObjectReader {
             })
             .collect();
         let is_changed = !new.is_empty() || !gone.is_empty() || coverings != index.coverings();
-        if is_changed || !condemned.iter().all(|name| index.is_condemned(*name)) {
+        if is_changed || condemned != *index.condemned() {
             drop(index);
             let directories = Arc::clone(&self.directories);
             self.change_index(|index| {

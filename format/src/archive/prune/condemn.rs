@@ -1,6 +1,6 @@
 //! Segments that will be deleted: saying so, seeing it in time, and doing it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use super::{Marks, PruneReport};
@@ -89,24 +89,28 @@ impl Archive {
                 },
             }
         }
-        report.waiting -= report.condemned;
-        report.waiting_bytes -= report.condemned_bytes;
+        report.waiting = report.waiting.saturating_sub(report.condemned);
+        report.waiting_bytes = report.waiting_bytes.saturating_sub(report.condemned_bytes);
         Ok(())
     }
 
-    /// Before a snapshot is made known: what it needs of segments that were condemned since it was begun is written anew.
-    pub(in crate::archive) fn rescue(&self, root: Id, progress: &Progress) -> Result<Vec<IndexedSegment>> {
-        let known = self.reader.index();
+    /// Before a snapshot is made known: if anything was condemned or deleted since it was begun, what it needs of condemned segments is
+    /// written anew. `condemned` is what was condemned at the beginning.
+    pub(in crate::archive) fn rescue(
+        &self,
+        root: Id,
+        condemned: &HashSet<Name>,
+        progress: &Progress,
+    ) -> Result<Vec<IndexedSegment>> {
         let listed = self.store.list(Shelf::Condemned);
         let listed = listed.map_err(Error::io("list condemned segments of", self.location()))?;
-        let is_new = |(name, _): &(Name, u64)| match name {
-            Name::Condemned(seal) => !known.is_condemned(Name::Segment(*seal)),
-            _ => false,
+        let is_known = |(name, _): &(Name, u64)| match name {
+            Name::Condemned(seal) => condemned.contains(&Name::Segment(*seal)),
+            _ => true,
         };
-        if !listed.iter().any(is_new) {
+        if listed.len() == condemned.len() && listed.iter().all(is_known) {
             return Ok(Vec::new());
         }
-        drop(known);
         self.reader.refresh()?;
         let mut marks = Marks::new(&self.reader, progress);
         marks.add_trees([root].into_iter())?;

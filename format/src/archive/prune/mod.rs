@@ -135,7 +135,11 @@ impl Archive {
     fn stand(&self, grace: Grace) -> Result<Standing> {
         let failed = |error| Error::io("lock", self.location())(error);
         let exclusive = LockMode::Exclusive;
-        // In this order, as a writer does that merges behind its snapshot.
+        // Writers only try the second lock: whoever waits for it keeps none of them waiting.
+        let maintenance = self
+            .store
+            .lock(LockName::Maintenance, exclusive)
+            .map_err(failed)?;
         let archive = match grace {
             Grace::None => Some(self.store.lock(LockName::Archive, exclusive).map_err(failed)?),
             Grace::Unless(_) => self
@@ -144,10 +148,6 @@ impl Archive {
                 .map_err(failed)?,
             Grace::For(_) => None,
         };
-        let maintenance = self
-            .store
-            .lock(LockName::Maintenance, exclusive)
-            .map_err(failed)?;
         Ok(Standing {
             is_alone: archive.is_some(),
             _archive: archive,

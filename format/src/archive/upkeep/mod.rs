@@ -115,8 +115,11 @@ impl Archive {
     /// The small segments without any page, by their size.
     fn data_tiers(&self) -> Tiers {
         let mut tiers = Tiers::new();
-        for (name, len) in self.reader.index().files() {
-            if len < LARGE_BYTES && self.catalog.moments_in(name) == 0 {
+        let index = self.reader.index();
+        for (name, len) in index.files() {
+            // What is condemned has gone already, as far as those who write are concerned.
+            let is_small = len < LARGE_BYTES && !index.is_condemned(name);
+            if is_small && self.catalog.moments_in(name) == 0 {
                 let tier = (len / (LOWEST_BYTES / FAN_IN)).max(1).ilog(FAN_IN);
                 tiers.entry(tier).or_default().push((name, len));
             }
