@@ -10,7 +10,10 @@ use serde_json::Value;
 /// Snapshots of minutes 0, 1, 2, 6 and 7.
 fn filled() -> Exch {
     let exch = Exch::with_archive();
-    exch.write("restante.toml", "[server]\nname = \"EXCH1\"\n[roots]\nexchsrvr = \"Exchsrvr\"\n");
+    exch.write(
+        "restante.toml",
+        "[server]\nname = \"EXCH1\"\n[roots]\nexchsrvr = \"Exchsrvr\"\n",
+    );
     exch.write("Exchsrvr/Conndata/Tables/gwcor.tbl", "table");
     for minute in [0, 1, 2, 6, 7] {
         let time = format!("2019-05-12T08:0{minute}:00Z");
@@ -20,7 +23,13 @@ fn filled() -> Exch {
 }
 
 fn gaps(exch: &Exch, args: &[&str]) -> Vec<Value> {
-    let ended = exch.run(&[&["--json", "snapshots", "--gaps", "--until", "2019-05-12T08:07:30Z"], args].concat());
+    let ended = exch.run(
+        &[
+            &["--json", "snapshots", "--gaps", "--until", "2019-05-12T08:07:30Z"],
+            args,
+        ]
+        .concat(),
+    );
     let found: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     let found = found.as_array().expect("an array").clone();
     assert_eq!(ended.code, if found.is_empty() { 0 } else { 3 }, "{ended:?}");
@@ -34,8 +43,14 @@ fn from_one_snapshot_to_the_next() {
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["from"], "2019-05-12T08:02:00Z");
     assert_eq!(found[0]["to"], "2019-05-12T08:06:00Z");
-    assert_eq!((&found[0]["seconds"], &found[0]["missed"]), (&240.into(), &3.into()));
-    assert_eq!((&found[0]["connector"], &found[0]["open"]), (&"conn-tables".into(), &false.into()));
+    assert_eq!(
+        (&found[0]["seconds"], &found[0]["missed"]),
+        (&240.into(), &3.into())
+    );
+    assert_eq!(
+        (&found[0]["connector"], &found[0]["open"]),
+        (&"conn-tables".into(), &false.into())
+    );
     assert!(gaps(&exch, &["--every", "1m", "--tolerance", "3m"]).is_empty());
     assert!(gaps(&exch, &["--every", "1h"]).is_empty());
     assert_eq!(gaps(&exch, &["--every", "30s", "--tolerance", "1s"]).len(), 4);
@@ -46,16 +61,29 @@ fn a_part_of_the_time() {
     let exch = filled();
     let found = gaps(&exch, &["--every", "1m", "--since", "2019-05-12T08:04:00Z"]);
     assert_eq!(found.len(), 1);
-    assert_eq!((&found[0]["from"], &found[0]["seconds"]), (&"2019-05-12T08:04:00Z".into(), &120.into()));
+    assert_eq!(
+        (&found[0]["from"], &found[0]["seconds"]),
+        (&"2019-05-12T08:04:00Z".into(), &120.into())
+    );
     assert!(gaps(&exch, &["--every", "1m", "--since", "2019-05-12T08:06:00Z"]).is_empty());
 }
 
 #[test]
 fn the_newest_is_long_ago() {
     let exch = filled();
-    let ended = exch.run(&["snapshots", "--gaps", "--every", "1m", "--connector", "conn-tables"]);
+    let ended = exch.run(&[
+        "snapshots",
+        "--gaps",
+        "--every",
+        "1m",
+        "--connector",
+        "conn-tables",
+    ]);
     assert_eq!(ended.code, 3, "{ended:?}");
-    assert!(ended.stdout.contains("open") && ended.stdout.contains("total"), "{ended:?}");
+    assert!(
+        ended.stdout.contains("open") && ended.stdout.contains("total"),
+        "{ended:?}"
+    );
 }
 
 #[test]

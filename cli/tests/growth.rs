@@ -22,7 +22,9 @@ fn filled() -> Exch {
 }
 
 fn numbers(rows: &[Value], name: &str) -> Vec<u64> {
-    rows.iter().map(|row| row[name].as_u64().expect("a number")).collect()
+    rows.iter()
+        .map(|row| row[name].as_u64().expect("a number"))
+        .collect()
 }
 
 #[test]
@@ -34,7 +36,10 @@ fn by_day_week_and_month() {
     assert_eq!(numbers(&days, "changed"), [1, 1, 1]);
     assert_eq!(numbers(&days, "read_bytes"), [3, 7, 5]);
     assert!(numbers(&days, "stored_bytes").iter().all(|bytes| *bytes > 0));
-    assert_eq!((&days[0]["from"], &days[0]["to"]), (&"2019-05-11T00:00:00Z".into(), &"2019-05-12T00:00:00Z".into()));
+    assert_eq!(
+        (&days[0]["from"], &days[0]["to"]),
+        (&"2019-05-11T00:00:00Z".into(), &"2019-05-12T00:00:00Z".into())
+    );
     assert_eq!(numbers(&by("week"), "snapshots"), [4, 1]);
     assert_eq!(by("week")[0]["from"], "2019-05-06T00:00:00Z");
     assert_eq!(numbers(&by("month"), "snapshots"), [4, 1]);
@@ -45,7 +50,17 @@ fn by_day_week_and_month() {
 #[test]
 fn what_came_before_says_what_changed() {
     let exch = filled();
-    let rows = exch.json_lines(&["stats", "--growth", "--since", "2019-05-12T00:00:00Z", "--until", "2019-05-12"]);
-    assert_eq!((numbers(&rows, "snapshots"), numbers(&rows, "changed")), (vec![2], vec![1]));
+    let rows = exch.json_lines(&[
+        "stats",
+        "--growth",
+        "--since",
+        "2019-05-12T00:00:00Z",
+        "--until",
+        "2019-05-12",
+    ]);
+    assert_eq!(
+        (numbers(&rows, "snapshots"), numbers(&rows, "changed")),
+        (vec![2], vec![1])
+    );
     assert_eq!(exch.run(&["stats", "--by", "week"]).code, 2);
 }

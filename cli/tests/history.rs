@@ -40,19 +40,28 @@ fn versions_and_the_time_in_which_it_was_gone() {
     let versions = exch.json_lines(&["history", path]);
     assert_eq!(column(&versions, "type"), ["file", "file", "gone", "file"]);
     assert_eq!(column(&versions, "snapshots"), [2, 1, 1, 1]);
-    assert_eq!(column(&versions, "first_snapshot"), [&ids[0], &ids[2], &ids[3], &ids[4]]);
+    assert_eq!(
+        column(&versions, "first_snapshot"),
+        [&ids[0], &ids[2], &ids[3], &ids[4]]
+    );
     assert_eq!(versions[0]["last_snapshot"], ids[1].as_str());
     assert_eq!(
         (&versions[0]["first"], &versions[0]["last"]),
         (&"2019-05-12T08:00:00Z".into(), &"2019-05-12T08:01:00Z".into())
     );
-    assert_eq!((&versions[1]["size"], &versions[2]["size"]), (&7.into(), &Value::Null));
+    assert_eq!(
+        (&versions[1]["size"], &versions[2]["size"]),
+        (&7.into(), &Value::Null)
+    );
     assert_eq!(versions[0]["id"], versions[3]["id"]);
     assert_ne!(versions[0]["id"], versions[1]["id"]);
     assert_eq!(versions[0]["path"], path.trim_start_matches('/'));
     let text = exch.ok(&["history", path]);
     assert_eq!(text.lines().count(), 5, "{text}");
-    assert!(text.contains("gone") && text.contains("2019-05-12 08:03:00"), "{text}");
+    assert!(
+        text.contains("gone") && text.contains("2019-05-12 08:03:00"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -61,7 +70,12 @@ fn the_ways_to_name_a_path() {
     let wanted = exch.ok(&["history", "/conn-tables/conndata/Tables/gwcor.tbl"]);
     for args in [
         &["history", "conn-tables@:conndata/Tables/gwcor.tbl"][..],
-        &["history", "conndata/Tables/gwcor.tbl", "--connector", "conn-tables"],
+        &[
+            "history",
+            "conndata/Tables/gwcor.tbl",
+            "--connector",
+            "conn-tables",
+        ],
         &["history", "conndata/Tables/gwcor.tbl"],
         &["history", "conn-tables@:CONNDATA/tables/GWCOR.TBL"],
     ] {
@@ -81,7 +95,12 @@ fn a_part_of_the_time() {
     let (exch, ids) = filled();
     let path = "conn-tables@:conndata/Tables/gwcor.tbl";
     let of = |options: &[&str]| exch.json_lines(&[&["history", path], options].concat());
-    let late = of(&["--since", "2019-05-12T08:01:00Z", "--until", "2019-05-12T08:02:00Z"]);
+    let late = of(&[
+        "--since",
+        "2019-05-12T08:01:00Z",
+        "--until",
+        "2019-05-12T08:02:00Z",
+    ]);
     assert_eq!(column(&late, "first_snapshot"), [&ids[1], &ids[2]]);
     // It is not gone before it was there.
     let late = of(&["--since", "2019-05-12T08:03:00Z"]);

@@ -46,12 +46,21 @@ fn arrays() {
 #[test]
 fn the_last_rows_are_the_end_of_all() {
     let exch = filled();
-    for options in [&[][..], &["--all"], &["--since", "2019-05-12T08:02:00Z"], &["--until", "2019-05-12T08:04"]] {
+    for options in [
+        &[][..],
+        &["--all"],
+        &["--since", "2019-05-12T08:02:00Z"],
+        &["--until", "2019-05-12T08:04"],
+    ] {
         let all = rows(&exch, options);
         for last in ["0", "1", "3", "100"] {
             let number: usize = last.parse().expect("a number");
             let found = rows(&exch, &[options, &["--last", last]].concat());
-            assert_eq!(found, all[all.len().saturating_sub(number)..], "{options:?} {last}");
+            assert_eq!(
+                found,
+                all[all.len().saturating_sub(number)..],
+                "{options:?} {last}"
+            );
         }
     }
 }

@@ -61,7 +61,10 @@ fn no_byte_of_the_config_changes_unnoticed() {
 /// Where the blocks of a segment are, and whether they hold chunks.
 fn blocks(archive: &Archive, name: Name) -> Vec<(std::ops::Range<usize>, bool)> {
     let index = archive.reader().index();
-    let segment = index.segments().find(|s| s.name == name).expect("it is intact");
+    let segment = index
+        .segments()
+        .find(|segment| segment.name == name)
+        .expect("it is intact");
     let chunks: BTreeSet<u32> = segment
         .directory
         .objects

@@ -357,7 +357,9 @@ mod tests {
     fn archive(seed: u64, number: i64) -> Archive {
         let mut random = seed;
         let mut below = |most: u64| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (random >> 33) % most
         };
         let config = Config {
