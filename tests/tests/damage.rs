@@ -273,7 +273,8 @@ fn twice() -> (Sample, [Id; 2]) {
     let archive = open(&store_of(&sample.files));
     let data = [Kind::Chunk, Kind::ChunkList, Kind::Tree];
     let objects = data.map(|kind| {
-        let of_kind = objects_of(&archive, &[kind]);
+        let kinds = [kind];
+        let of_kind = objects_of(&archive, &kinds);
         let whole = of_kind.map(|at| archive.reader().get(kind, at.object.id).expect("intact"));
         whole.map(|plain| Laid::whole(kind, &plain)).collect()
     });
