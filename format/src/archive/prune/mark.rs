@@ -23,8 +23,12 @@ pub(in crate::archive) struct Marks<'a> {
     reader: &'a ObjectReader,
     index: Arc<Index>,
     progress: &'a Progress,
-    needed: HashMap<Name, Vec<u64>>,
+    needed: Bits,
+    /// What was met as itself: a base is needed, too, and yet nobody has looked at what it refers to.
+    met: Bits,
 }
+
+type Bits = HashMap<Name, Vec<u64>>;
 
 /// A node whose references are still to be marked.
 type Ahead = (Kind, Id);
@@ -35,7 +39,8 @@ impl<'a> Marks<'a> {
             reader,
             index: reader.index(),
             progress,
-            needed: HashMap::new(),
+            needed: Bits::new(),
+            met: Bits::new(),
         }
     }
 
@@ -78,7 +83,7 @@ impl<'a> Marks<'a> {
             let flaw = Flaw::new("directory", "object kind", format!("is not {kind}"));
             return Err(Error::Invalid { kind, id, flaw });
         }
-        if !self.set(&at) {
+        if !set(&mut self.met, &at) {
             return Ok(());
         }
         if !self.add_bases(at) {
@@ -118,14 +123,19 @@ impl<'a> Marks<'a> {
 
     /// False if it was marked before.
     fn set(&mut self, at: &Location) -> bool {
-        let objects = &at.segment.directory.objects;
-        let bits = self.needed.entry(at.segment.name);
-        let bits = bits.or_insert_with(|| vec![0; objects.len().div_ceil(64)]);
-        let (word, bit) = (at.number as usize / 64, at.number % 64);
-        let was_set = bits[word] >> bit & 1 == 1;
-        bits[word] |= 1 << bit;
-        !was_set
+        set(&mut self.needed, at)
     }
+}
+
+/// False if it was set before.
+fn set(bits: &mut Bits, at: &Location) -> bool {
+    let objects = &at.segment.directory.objects;
+    let bits = bits.entry(at.segment.name);
+    let bits = bits.or_insert_with(|| vec![0; objects.len().div_ceil(64)]);
+    let (word, bit) = (at.number as usize / 64, at.number % 64);
+    let was_set = bits[word] >> bit & 1 == 1;
+    bits[word] |= 1 << bit;
+    !was_set
 }
 
 /// What a node refers to.

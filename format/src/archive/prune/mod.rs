@@ -245,7 +245,11 @@ impl Archive {
         }
         for usage in due {
             progress.check()?;
-            self.delete(&usage.segment, &location, &mut report)?;
+            match kept.contains(&usage.segment.name) {
+                false => self.delete(&usage.segment, &location, &mut report)?,
+                // All of it is needed: what was written anew is the same segment.
+                true => self.pardon(usage.segment.name)?,
+            }
         }
         self.forget_condemned(&mut report)?;
         self.refresh()?;
