@@ -48,6 +48,18 @@ impl Archive {
         written.map_err(Error::io("write", format!("{}/{name}", self.location())))
     }
 
+    /// Takes back that a segment is condemned.
+    pub(super) fn pardon(&self, segment: Name) -> Result<()> {
+        let Name::Segment(seal) = segment else {
+            return Ok(());
+        };
+        let name = Name::Condemned(seal);
+        match self.store.delete(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            deleted => deleted.map_err(Error::io("delete", format!("{}/{name}", self.location()))),
+        }
+    }
+
     pub(super) fn delete(
         &self,
         segment: Name,
