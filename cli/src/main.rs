@@ -66,6 +66,7 @@ fn needs(command: &Command) -> Needs {
         | Command::Rehearse(_)
         | Command::Recover(_) => Needs::Profiles,
         Command::Snapshots(args) if args.by_connector => Needs::Profiles,
+        Command::Forget(args) if args.snapshots.is_empty() && args.keep.policy().is_none() => Needs::Profiles,
         Command::Restore(args) if args.procedure.connector.is_some() => Needs::Profiles,
         _ => Needs::Archive,
     }
@@ -104,6 +105,9 @@ fn run(cli: Cli, progress: Arc<Progress>) -> Result<Outcome> {
         Command::Rehearse(args) => command::rehearse::run(cx, &args),
         Command::Recover(args) => command::recover::run(cx, &args),
         Command::Verify(args) => command::verify::run(cx, &args),
+        Command::Forget(args) => command::forget::run(cx, &args),
+        Command::Prune(args) => command::prune::run(cx, &args),
+        Command::Compact => command::compact::run(cx),
         Command::Stats => command::stats::run(cx),
         Command::Connectors(args) => command::connectors::run(cx, &args),
         Command::Completions(args) => command::completions::run(cx, &args),
