@@ -65,8 +65,8 @@ pub(crate) enum Pruning {
 impl Pruning {
     fn parse(s: &Section<'_>) -> Result<Self, ConfigError> {
         s.only(&["prune"])?;
-        let is_never = |entry: &Entry<'_>| entry.string().is_ok_and(|text| text == "never");
-        if s.entry("prune").is_some_and(|entry| is_never(&entry)) {
+        let text = s.entry("prune").map(|entry| entry.string());
+        if matches!(text, Some(Ok("never"))) {
             return Ok(Self::Never);
         }
         Ok(s.duration("prune")?.map_or(Self::Unsaid, Self::Every))
