@@ -33,7 +33,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The archive: a folder
+    /// The archive: a folder, or to read from it a file that `export` wrote
     #[arg(short, long, global = true, value_name = "PATH", env = "RESTANTE_ARCHIVE")]
     pub(crate) archive: Option<String>,
     /// The configuration file [default: RESTANTE_CONFIG, ./restante.toml, then the user's, then the system's]
@@ -162,6 +162,31 @@ after the grace period deletes it, if nothing has begun to need it meanwhile. It
     /// Show how large the archive is
     #[command(after_help = "Example:\n  restante -a /srv/archive stats")]
     Stats,
+    /// Copy snapshots of another archive into this one
+    #[command(after_help = "Examples:
+  restante -a /mnt/usb/archive copy --from /srv/archive            all that is not there yet
+  restante -a /mnt/usb/archive copy --from /srv/archive latest lotus-notes@08:42
+  restante -a /mnt/usb/archive copy --from /srv/archive --connector lotus-notes --since \"1 day ago\"
+
+Snapshots keep their ids and times. What the archive has already is neither read nor stored again, so that this can be
+repeated at any time, also after it was interrupted. The archive must be there: make one with init.")]
+    Copy(Copy),
+    /// Write snapshots into one file that is an archive by itself
+    #[command(after_help = "Examples:
+  restante export latest --to monday.rst
+  restante export --connector lotus-notes --since 2026-11-01 --to november.rst
+  restante -a november.rst snapshots                               every reading command takes the file
+  restante -a november.rst verify
+
+The file holds what the snapshots need and nothing of others, but for earlier versions that changes are stored against.")]
+    Export(Export),
+    /// Take the snapshots of a file that `export` wrote into this archive
+    #[command(after_help = "Examples:
+  restante -a /srv/archive import november.rst
+  restante -a /srv/archive import november.rst --last 1
+
+The same as copy --from FILE.")]
+    Import(Import),
     /// List the connector profiles, or show one
     #[command(after_help = "Examples:
   restante connectors
@@ -431,6 +456,76 @@ pub(crate) struct Verify {
     pub(crate) quick: bool,
 }
 
+/// Which snapshots are copied.
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    /// Snapshots: latest, an id, a time, each with CONNECTOR@ before it where that is needed
+    #[arg(value_name = "SNAPSHOT", conflicts_with_all = ["connector", "since", "until", "last"])]
+    pub(crate) snapshots: Vec<OsString>,
+    /// Only those of a connector
+    #[arg(long, value_name = "NAME")]
+    pub(crate) connector: Option<String>,
+    /// Only those taken at or after a time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only those taken at or before a time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Of those only the newest, those without any change counted too
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub(crate) last: Option<usize>,
+}
+
+impl Chosen {
+    /// Whether nothing is said, which means all of them.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self {
+            snapshots,
+            connector,
+            since,
+            until,
+            last,
+        } = self;
+        snapshots.is_empty() && connector.is_none() && since.is_none() && until.is_none() && last.is_none()
+    }
+}
+
+/// Options of `copy`.
+#[derive(Debug, Args)]
+pub(crate) struct Copy {
+    /// The archive to copy from: a folder, or a file that `export` wrote
+    #[arg(long, alias = "from-repo", value_name = "ARCHIVE")]
+    pub(crate) from: PathBuf,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+}
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The file to write
+    #[arg(long, value_name = "FILE.rst")]
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+    /// All snapshots
+    #[arg(long, conflicts_with_all = ["snapshots", "connector", "since", "until", "last"])]
+    pub(crate) all: bool,
+    /// Replace a file that is there already
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The file
+    #[arg(value_name = "FILE.rst")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+}
+
 /// Options of `connectors`.
 #[derive(Debug, Args)]
 pub(crate) struct Connectors {
@@ -479,6 +574,14 @@ pub(crate) struct Man {
     /// The folder, made if it is missing
     #[arg(long, value_name = "DIR")]
     pub(crate) to: PathBuf,
+}
+
+/// Reads a number that is not 0.
+fn parse_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("it is a number from 1 on".into()),
+        Ok(number) => Ok(number),
+    }
 }
 
 /// Reads a time such as 30s, 2m or 1h30m.

@@ -7,6 +7,7 @@ mod check;
 pub(crate) mod compact;
 pub(crate) mod completions;
 pub(crate) mod connectors;
+pub(crate) mod copy;
 pub(crate) mod diff;
 mod document;
 pub(crate) mod forget;

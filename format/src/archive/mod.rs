@@ -14,8 +14,10 @@ mod prune;
 mod read_file;
 mod restore;
 mod sets;
+mod single;
 mod snapshot;
 mod stats;
+mod transfer;
 mod upkeep;
 mod vanished;
 mod verify;
@@ -35,6 +37,7 @@ pub use restore::{Overwrite, Restore, RestoreReport};
 pub use sets::{ConsistencySet, TornSet};
 pub use snapshot::{Root, SnapshotRequest, Source, Taken};
 pub use stats::Stats;
+pub use transfer::{Choice, Copied, Exported};
 pub use upkeep::Merged;
 pub use verify::{Damaged, VerifyLevel, VerifyReport};
 
@@ -82,6 +85,8 @@ pub struct Archive {
     damage: Vec<Arc<Error>>,
     memory: Memory,
     makes_deltas: bool,
+    /// Whether it is a segment file by itself.
+    is_single: bool,
 }
 
 impl Archive {
@@ -137,6 +142,7 @@ impl Archive {
             damage: damage.into_iter().map(Arc::new).collect(),
             memory,
             makes_deltas: true,
+            is_single: false,
         })
     }
 
@@ -162,6 +168,11 @@ impl Archive {
     /// Where the archive is, for people.
     pub fn location(&self) -> String {
         self.store.location()
+    }
+
+    /// Whether it is a single segment file, which is read and never written to.
+    pub fn is_single(&self) -> bool {
+        self.is_single
     }
 
     /// What was decided when it was made.

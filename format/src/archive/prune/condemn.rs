@@ -111,16 +111,16 @@ impl Archive {
                 },
             }
         }
-        report.waiting -= report.condemned;
-        report.waiting_bytes -= report.condemned_bytes;
+        report.waiting = report.waiting.saturating_sub(report.condemned);
+        report.waiting_bytes = report.waiting_bytes.saturating_sub(report.condemned_bytes);
         Ok(())
     }
 
-    /// Before a snapshot is made known: if anything was condemned or deleted since it was begun, what it needs of condemned segments is
+    /// Before snapshots are made known: if anything was condemned or deleted since they were begun, what they need of condemned segments is
     /// written anew. `condemned` is what was condemned at the beginning.
     pub(in crate::archive) fn rescue(
         &self,
-        root: Id,
+        roots: impl Iterator<Item = Id>,
         condemned: &HashSet<Name>,
         progress: &Progress,
     ) -> Result<Vec<IndexedSegment>> {
@@ -135,7 +135,7 @@ impl Archive {
         }
         self.reader.refresh()?;
         let mut marks = Marks::new(&self.reader, progress);
-        marks.add_trees([root].into_iter())?;
+        marks.add_trees(roots)?;
         let index = self.reader.index();
         let pack = |salt: Option<Id>| {
             let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
