@@ -31,9 +31,13 @@ fn json_on(exch: &Exch, archive: &str, args: &[&str]) -> Value {
 /// An archive with three snapshots of `src`, and one beside it, `other`, without any.
 fn with_two_archives() -> Exch {
     let exch = Exch::with_archive();
-    for (n, time) in ["2026-11-22T08:00:00Z", "2026-11-22T08:01:00Z", "2026-11-22T08:02:00Z"]
-        .iter()
-        .enumerate()
+    for (n, time) in [
+        "2026-11-22T08:00:00Z",
+        "2026-11-22T08:01:00Z",
+        "2026-11-22T08:02:00Z",
+    ]
+    .iter()
+    .enumerate()
     {
         exch.write("src/table", noise(n as u64, 200_000));
         exch.write(&format!("src/mail/{n}"), "a mail");
@@ -68,10 +72,16 @@ fn copy() {
         ("seconds", Holds::Number),
     ];
     assert_fields(&copied, &fields);
-    assert_eq!((copied["snapshots"].as_u64(), copied["present"].as_u64()), (Some(1), Some(0)));
+    assert_eq!(
+        (copied["snapshots"].as_u64(), copied["present"].as_u64()),
+        (Some(1), Some(0))
+    );
     assert_eq!(ids(&exch, "other"), all[1..2]);
     let copied = json_on(&exch, "other", &["copy", "--from-repo", &archive]);
-    assert_eq!((copied["snapshots"].as_u64(), copied["present"].as_u64()), (Some(2), Some(1)));
+    assert_eq!(
+        (copied["snapshots"].as_u64(), copied["present"].as_u64()),
+        (Some(2), Some(1))
+    );
     assert_eq!(ids(&exch, "other"), all);
     let text = ok_on(&exch, "other", &["copy", "--from", &archive]);
     assert!(text.starts_with("nothing to copy from "), "{text}");
@@ -115,7 +125,10 @@ fn an_exported_file_is_an_archive_for_all_that_read() {
     ];
     assert_fields(&exported, &fields);
     assert_eq!(exported["snapshots"].as_u64(), Some(3));
-    assert_eq!(exported["bytes"].as_u64(), fs::metadata(exch.path("all.rst")).ok().map(|m| m.len()));
+    assert_eq!(
+        exported["bytes"].as_u64(),
+        fs::metadata(exch.path("all.rst")).ok().map(|m| m.len())
+    );
     let on_file = |args: &[&str]| ok_on(&exch, "all.rst", args);
     assert_eq!(ids(&exch, "all.rst"), ids(&exch, "archive"));
     assert_eq!(on_file(&["ls", "latest"]), exch.ok(&["ls", "latest"]));
@@ -157,7 +170,11 @@ fn nothing_is_written_to_a_file() {
     }
     let ended = run_on(&exch, "all.rst", &["snapshot", "src"]);
     assert_eq!(ended.code, 2, "{ended:?}");
-    assert!(ended.stderr.contains("all.rst is a single file: it can be read, and never written to"));
+    assert!(
+        ended
+            .stderr
+            .contains("all.rst is a single file: it can be read, and never written to")
+    );
     assert!(fs::read(exch.path("all.rst")).expect("read") == before);
 }
 
@@ -167,7 +184,11 @@ fn a_file_is_replaced_only_when_that_is_asked_for() {
     exch.write("there.rst", "something else");
     let ended = exch.run(&["export", "latest", "--to", "there.rst"]);
     assert_eq!(ended.code, 1, "{ended:?}");
-    assert!(ended.stderr.contains("there.rst is there already\n  name another file, or replace this one with --force"));
+    assert!(
+        ended
+            .stderr
+            .contains("there.rst is there already\n  name another file, or replace this one with --force")
+    );
     assert_eq!(fs::read(exch.path("there.rst")).expect("read"), b"something else");
     exch.ok(&["export", "latest", "--to", "there.rst", "--force"]);
     ok_on(&exch, "there.rst", &["verify"]);
@@ -185,7 +206,12 @@ fn what_is_no_archive_is_told_apart() {
     bad_block[5000] ^= 1;
     let cases: [(&str, &[u8], i32, &str); 6] = [
         ("empty.rst", b"", 1, "is not an archive: it is an empty file"),
-        ("text.rst", b"some text that is no segment", 1, "none that holds a segment"),
+        (
+            "text.rst",
+            b"some text that is no segment",
+            1,
+            "none that holds a segment",
+        ),
         ("short.rst", &whole[..100], 4, "it was cut off"),
         ("half.rst", &whole[..whole.len() / 2], 4, "is damaged at byte"),
         ("trailer.rst", &bad_trailer, 4, "is damaged at byte"),
@@ -213,10 +239,26 @@ fn mistakes() {
         (&["export", "--to", "x.rst"], 2, "no snapshot is chosen"),
         (&["export", "latest"], 2, "--to"),
         (&["export", "latest", "--to", "src"], 2, "is a folder"),
-        (&["export", "--since", "2030-01-01", "--to", "x.rst"], 1, "no snapshot is like that"),
-        (&["export", "latest:src", "--to", "x.rst"], 2, "snapshots are copied whole"),
-        (&["export", "latest~7", "--to", "x.rst"], 1, "there is no snapshot"),
-        (&["copy", "--from", &archive], 2, "is the archive that it would be copied into"),
+        (
+            &["export", "--since", "2030-01-01", "--to", "x.rst"],
+            1,
+            "no snapshot is like that",
+        ),
+        (
+            &["export", "latest:src", "--to", "x.rst"],
+            2,
+            "snapshots are copied whole",
+        ),
+        (
+            &["export", "latest~7", "--to", "x.rst"],
+            1,
+            "there is no snapshot",
+        ),
+        (
+            &["copy", "--from", &archive],
+            2,
+            "is the archive that it would be copied into",
+        ),
         (&["import", "other"], 2, "is a folder"),
     ];
     for (args, code, said) in cases {

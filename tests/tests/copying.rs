@@ -68,7 +68,11 @@ fn history(seed: u64, snapshots: i64, config: Config) -> (Arc<MemoryStore>, Arch
 }
 
 fn all_of(archive: &Archive) -> BTreeMap<Id, Listed> {
-    archive.catalog().all().map(|listed| (listed.id, listed)).collect()
+    archive
+        .catalog()
+        .all()
+        .map(|listed| (listed.id, listed))
+        .collect()
 }
 
 fn copy(target: &mut Archive, source: &Archive, choice: &Choice) -> Result<Copied> {
@@ -89,14 +93,21 @@ fn whatever_is_chosen_arrives_as_it_was() {
         let there = read_everything(&source);
         let listed = all_of(&source);
         let mut rng = Rng::new(seed + 1000);
-        let target_config = if seed % 2 == 0 { foreign_config() } else { fine_config() };
+        let target_config = if seed % 2 == 0 {
+            foreign_config()
+        } else {
+            fine_config()
+        };
         let (_, mut target) = in_memory(target_config);
         let mut expected: BTreeSet<Id> = BTreeSet::new();
         for _ in 0..3 {
             let chosen: Vec<Id> = listed.keys().filter(|_| rng.one_in(3)).copied().collect();
             let new = chosen.iter().filter(|id| !expected.contains(*id)).count() as u64;
             let copied = copy(&mut target, &source, &only(&chosen)).expect("copy");
-            assert_eq!((copied.snapshots, copied.present), (new, chosen.len() as u64 - new));
+            assert_eq!(
+                (copied.snapshots, copied.present),
+                (new, chosen.len() as u64 - new)
+            );
             expected.extend(chosen);
             assert_clean(&target);
             assert_eq!(all_of(&target).keys().copied().collect::<BTreeSet<_>>(), expected);
@@ -120,7 +131,8 @@ fn choices() {
             nanos: 0,
         })
     };
-    let chosen = |choice: Choice| -> Vec<Id> { source.choose(&choice).iter().map(|moment| moment.id()).collect() };
+    let chosen =
+        |choice: Choice| -> Vec<Id> { source.choose(&choice).iter().map(|moment| moment.id()).collect() };
     assert_eq!(chosen(Choice::default()), all);
     let (since, until) = (at(3), at(6));
     let some = Choice {
@@ -212,7 +224,10 @@ fn a_failure_at_any_call_costs_nothing_but_time() {
     let (store, mut begun) = in_memory(foreign_config());
     copy(&mut begun, &source, &only(&[first])).expect("copy");
     let before = read_everything(&begun);
-    for kind in [Fault::Error(ErrorKind::StorageFull), Fault::ErrorAfterwards(ErrorKind::Other)] {
+    for kind in [
+        Fault::Error(ErrorKind::StorageFull),
+        Fault::ErrorAfterwards(ErrorKind::Other),
+    ] {
         let mut failed = 0;
         for at in 0.. {
             let files = MemoryStore::from_files(store.files());
@@ -220,7 +235,11 @@ fn a_failure_at_any_call_costs_nothing_but_time() {
             let result = Archive::open(Arc::<FaultyStore<MemoryStore>>::clone(&faulty))
                 .and_then(|mut target| copy(&mut target, &source, &Choice::default()));
             let calls = faulty.calls();
-            let left = Arc::new(Arc::into_inner(faulty).expect("nobody else holds it").into_inner());
+            let left = Arc::new(
+                Arc::into_inner(faulty)
+                    .expect("nobody else holds it")
+                    .into_inner(),
+            );
             assert_kept(&open(&left), &before, &there);
             let objects = open(&left).reader().index().object_count() as u64;
             let mut target = open(&left);
@@ -283,7 +302,10 @@ fn table_history(snapshots: i64) -> (Arc<MemoryStore>, Archive) {
     source.write("table", noise(3, 2 << 20));
     let (store, mut archive) = in_memory(config());
     for n in 0..snapshots {
-        let file = File::options().write(true).open(source.join("table")).expect("open");
+        let file = File::options()
+            .write(true)
+            .open(source.join("table"))
+            .expect("open");
         for record in 0..6 {
             let offset = (n as u64 * 7 + record) * 39_119 % ((2 << 20) - 256);
             let bytes = noise(n as u64 * 100 + record, 256);
@@ -383,7 +405,10 @@ fn a_file_that_is_damaged_anywhere_is_never_believed() {
         Ok::<_, Error>(())
     };
     let step = bytes.len() / 150;
-    for at in (0..bytes.len()).step_by(step.max(1)).chain(bytes.len() - 96..bytes.len()) {
+    for at in (0..bytes.len())
+        .step_by(step.max(1))
+        .chain(bytes.len() - 96..bytes.len())
+    {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
         let _ = looked_at(&changed);
@@ -393,7 +418,19 @@ fn a_file_that_is_damaged_anywhere_is_never_believed() {
         });
         assert!(!matches!(verified, Ok(0)), "byte {at} changed unnoticed");
     }
-    for len in [0, 1, 7, 8, 63, 64, 100, 159, 160, bytes.len() / 2, bytes.len() - 1] {
+    for len in [
+        0,
+        1,
+        7,
+        8,
+        63,
+        64,
+        100,
+        159,
+        160,
+        bytes.len() / 2,
+        bytes.len() - 1,
+    ] {
         assert!(looked_at(&bytes[..len]).is_err(), "{len} bytes");
     }
     assert!(looked_at(&noise(1, 5000)).is_err());

@@ -21,7 +21,8 @@ struct Document {
 /// Merges, and says what became of it.
 pub(crate) fn run(cx: &mut Context) -> Result<()> {
     let started = Instant::now();
-    let mut archive = cx.open(Access::Mapped)?;
+    let folder = cx.writable_folder()?;
+    let mut archive = cx.open_at(&folder, Access::Mapped)?;
     refuse_damage(&archive)?;
     let progress = cx.progress.clone();
     let merged = with_progress(&progress, cx.out.quiet, "compact", || archive.compact())?;

@@ -73,7 +73,8 @@ impl Document {
 /// Prunes, or finds out what that would do.
 pub(crate) fn run(cx: &mut Context, args: &Prune) -> Result<()> {
     let started = Instant::now();
-    let mut archive = cx.open(Access::Mapped)?;
+    let folder = cx.writable_folder()?;
+    let mut archive = cx.open_at(&folder, Access::Mapped)?;
     refuse_damage(&archive)?;
     let report = match args.dry_run {
         true => {
@@ -114,7 +115,7 @@ pub(crate) fn prune(
         Some(grace) => Grace::For(grace),
     };
     if grace == Grace::None {
-        let store = LocalStore::new(cx.archive_folder()?);
+        let store = LocalStore::new(cx.writable_folder()?);
         // Where it cannot be tried, the prune itself says why.
         if let Ok(None) = store.try_lock(LockName::Archive, LockMode::Exclusive) {
             cx.out

@@ -32,7 +32,8 @@ pub(crate) fn run(cx: &mut Context, args: &Forget) -> Result<()> {
     let started = Instant::now();
     let zone = zone(cx, args)?;
     let policies = policies(cx, args)?;
-    let mut archive = cx.open(Access::Mapped)?;
+    let folder = cx.writable_folder()?;
+    let mut archive = cx.open_at(&folder, Access::Mapped)?;
     refuse_damage(&archive)?;
     let choice = choice(cx, args, &archive, &policies)?;
     let rules = Rules {

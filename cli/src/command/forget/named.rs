@@ -40,7 +40,8 @@ pub(super) fn run(cx: &mut Context, args: &Forget) -> Result<()> {
             Failure::usage("snapshots are named, and a policy says which to keep").hint("give one of both"),
         );
     }
-    let mut archive = cx.open(Access::Mapped)?;
+    let folder = cx.writable_folder()?;
+    let mut archive = cx.open_at(&folder, Access::Mapped)?;
     refuse_damage(&archive)?;
     let ids = ids(args, &archive)?;
     let (mut chosen, mut others) = (Vec::new(), 0);

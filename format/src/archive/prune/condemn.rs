@@ -149,8 +149,9 @@ impl Archive {
         };
         let mut packed = pack(None)?;
         // One that came out as it was would have the name of the one that is going to be deleted.
-        if packed.iter().any(|sealed| index.is_condemned(sealed.name)) {
-            packed = pack(Some(root))?;
+        while let Some(clash) = packed.iter().find(|sealed| index.is_condemned(sealed.name)) {
+            let Name::Segment(seal) = clash.name else { break };
+            packed = pack(Some(seal))?;
         }
         let mut made = Vec::new();
         for sealed in packed {
