@@ -402,7 +402,10 @@ fn check_snapshots(name: &str, archive: &Archive, case: &Value) {
         .collect();
     assert_eq!(json!(moments), case["moments"], "{name}: F-082");
     for listed in archive.catalog().all() {
-        let paths = snapshots[&listed.id.to_string()].as_object().expect("paths");
+        // A case need not tell everything.
+        let Some(paths) = snapshots[&listed.id.to_string()].as_object() else {
+            continue;
+        };
         let mut seen = 0;
         for walked in walk_tree(archive.reader(), listed.snapshot.root, b"") {
             let (path, entry) = walked.expect("a sound tree");

@@ -62,19 +62,20 @@ impl Archive {
 
     pub(super) fn delete(
         &self,
-        segment: &IndexedSegment,
+        segment: Name,
+        len: u64,
         location: &str,
         report: &mut PruneReport,
     ) -> Result<()> {
-        match self.store.delete(segment.name) {
+        match self.store.delete(segment) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             deleted => {
-                deleted.map_err(Error::io("delete", format!("{location}/{}", segment.name)))?;
+                deleted.map_err(Error::io("delete", format!("{location}/{segment}")))?;
                 report.deleted += 1;
-                report.deleted_bytes += segment.len;
+                report.deleted_bytes += len;
             }
         }
-        self.reader.change_index(|index| index.remove(segment.name));
+        self.reader.change_index(|index| index.remove(segment));
         Ok(())
     }
 
@@ -127,9 +128,10 @@ impl Archive {
         marks.add_trees(roots)?;
         let index = self.reader.index();
         let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
-        for segment in index.segments() {
-            if index.is_condemned(segment.name) && marks.has_any(segment) {
-                packer.add(&*self.store, segment, |_, id| marks.has(segment, id))?;
+        for (name, _) in index.files() {
+            if index.is_condemned(name) && marks.has_any(name) {
+                let segment = self.segment(name)?;
+                packer.add(&*self.store, &segment, |_, id| marks.has(&segment, id))?;
             }
         }
         let mut made = Vec::new();
