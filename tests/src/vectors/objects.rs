@@ -838,7 +838,7 @@ fn pages() -> Vec<Value> {
             "page",
             "not a snapshot",
             "section 9",
-            page_bytes(&[no_snapshot.clone()]),
+            page_bytes(std::slice::from_ref(&no_snapshot)),
         ),
         reject(
             "page",

@@ -135,7 +135,7 @@ fn policies(cx: &Context, args: &Forget) -> Result<Policies> {
                 .hint("say what to keep, as in --keep-daily 30")
                 .hint("or, to be left with nothing: --unsafe-allow-remove-all"));
         }
-        return Ok(Policies::One(policy));
+        return Ok(Policies::One(Box::new(policy)));
     }
     if !args.group_by.host || !args.group_by.connector {
         return Err(Failure::usage(
