@@ -28,7 +28,7 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
     let one = args.stdin.is_some() || !args.paths.is_empty() || args.connectors.len() == 1;
     let mut absent = Vec::new();
     let jobs = jobs(cx, args, &mut absent)?;
-    let folder = cx.archive_folder()?;
+    let folder = cx.writable_folder()?;
     let mut archive = open(cx, args, &folder)?;
     for (name, why) in absent {
         if was_here(&archive, &cx.config, &name) {

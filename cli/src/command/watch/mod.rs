@@ -37,7 +37,7 @@ struct Watched<'a> {
 /// Takes snapshots until it is stopped.
 pub(crate) fn run(cx: &mut Context, args: &Watch) -> Result<()> {
     let profiles = Profiles::load(&cx.config)?;
-    let folder = cx.archive_folder()?;
+    let folder = cx.writable_folder()?;
     // An archive that is not there now was never there: whoever starts this should hear of it.
     let archive = cx.open_at(&folder, Access::Mapped)?;
     let watched = if args.connectors.is_empty() {

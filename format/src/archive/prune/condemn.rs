@@ -48,21 +48,34 @@ impl Archive {
         written.map_err(Error::io("write", format!("{}/{name}", self.location())))
     }
 
+    /// Takes back that a segment is condemned.
+    pub(super) fn pardon(&self, segment: Name) -> Result<()> {
+        let Name::Segment(seal) = segment else {
+            return Ok(());
+        };
+        let name = Name::Condemned(seal);
+        match self.store.delete(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            deleted => deleted.map_err(Error::io("delete", format!("{}/{name}", self.location()))),
+        }
+    }
+
     pub(super) fn delete(
         &self,
-        segment: &IndexedSegment,
+        segment: Name,
+        len: u64,
         location: &str,
         report: &mut PruneReport,
     ) -> Result<()> {
-        match self.store.delete(segment.name) {
+        match self.store.delete(segment) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             deleted => {
-                deleted.map_err(Error::io("delete", format!("{location}/{}", segment.name)))?;
+                deleted.map_err(Error::io("delete", format!("{location}/{segment}")))?;
                 report.deleted += 1;
-                report.deleted_bytes += segment.len;
+                report.deleted_bytes += len;
             }
         }
-        self.reader.change_index(|index| index.remove(segment.name));
+        self.reader.change_index(|index| index.remove(segment));
         Ok(())
     }
 
@@ -93,11 +106,11 @@ impl Archive {
         Ok(())
     }
 
-    /// Before a snapshot is made known: if anything was condemned or deleted since it was begun, what it needs of condemned segments is
+    /// Before snapshots are made known: if anything was condemned or deleted since they were begun, what they need of condemned segments is
     /// written anew. `condemned` is what was condemned at the beginning.
     pub(in crate::archive) fn rescue(
         &self,
-        root: Id,
+        roots: impl Iterator<Item = Id>,
         condemned: &HashSet<Name>,
         progress: &Progress,
     ) -> Result<Vec<IndexedSegment>> {
@@ -112,12 +125,13 @@ impl Archive {
         }
         self.reader.refresh()?;
         let mut marks = Marks::new(&self.reader, progress);
-        marks.add_trees([root].into_iter())?;
+        marks.add_trees(roots)?;
         let index = self.reader.index();
         let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
-        for segment in index.segments() {
-            if index.is_condemned(segment.name) && marks.has_any(segment) {
-                packer.add(&*self.store, segment, |_, id| marks.has(segment, id))?;
+        for (name, _) in index.files() {
+            if index.is_condemned(name) && marks.has_any(name) {
+                let segment = self.segment(name)?;
+                packer.add(&*self.store, &segment, |_, id| marks.has(&segment, id))?;
             }
         }
         let mut made = Vec::new();

@@ -24,6 +24,7 @@ pub(in crate::archive) struct Marks<'a> {
     index: Arc<Index>,
     progress: &'a Progress,
     needed: Bits,
+<<<<<<< HEAD
     /// Whose references are marked, or will be: what is needed as a base only has none that are.
     followed: Bits,
 }
@@ -48,7 +49,13 @@ impl Bits {
         bits[word] |= 1 << bit;
         !was_set
     }
+=======
+    /// What was met as itself: a base is needed, too, and yet nobody has looked at what it refers to.
+    met: Bits,
+>>>>>>> ee360563374782a7a109f606b77cdd1ff31e9eef
 }
+
+type Bits = HashMap<Name, Vec<u64>>;
 
 /// A node whose references are still to be marked.
 type Ahead = (Kind, Id);
@@ -59,8 +66,13 @@ impl<'a> Marks<'a> {
             reader,
             index: reader.index(),
             progress,
+<<<<<<< HEAD
             needed: Bits::default(),
             followed: Bits::default(),
+=======
+            needed: Bits::new(),
+            met: Bits::new(),
+>>>>>>> ee360563374782a7a109f606b77cdd1ff31e9eef
         }
     }
 
@@ -92,17 +104,24 @@ impl<'a> Marks<'a> {
     }
 
     /// Whether anything of a segment is needed.
-    pub(in crate::archive) fn has_any(&self, segment: &IndexedSegment) -> bool {
-        self.needed.0.contains_key(&segment.name)
+    pub(in crate::archive) fn has_any(&self, segment: Name) -> bool {
+        self.needed.0.contains_key(&segment)
     }
 
     fn add(&mut self, kind: Kind, id: Id, ahead: &mut Vec<Ahead>) -> Result<()> {
-        let at = self.index.find(&id).ok_or(Error::Missing { kind, id })?;
+        let at = match self.index.find(&id) {
+            Some(at) => at,
+            None => self.find_again(&id).ok_or(Error::Missing { kind, id })?,
+        };
         if at.object.kind != kind {
             let flaw = Flaw::new("directory", "object kind", format!("is not {kind}"));
             return Err(Error::Invalid { kind, id, flaw });
         }
+<<<<<<< HEAD
         if !self.followed.set(&at) {
+=======
+        if !set(&mut self.met, &at) {
+>>>>>>> ee360563374782a7a109f606b77cdd1ff31e9eef
             return Ok(());
         }
         if !self.add_bases(at) {
@@ -114,6 +133,13 @@ impl<'a> Marks<'a> {
             ahead.push((kind, id));
         }
         Ok(())
+    }
+
+    /// A table may be wrong.
+    fn find_again(&mut self, id: &Id) -> Option<Location> {
+        let found = self.reader.find(id);
+        self.index = self.reader.index();
+        found
     }
 
     /// Marks what an object is made from; false if it cannot be made from the copies that are read first.
@@ -139,6 +165,25 @@ impl<'a> Marks<'a> {
             }
         }
     }
+<<<<<<< HEAD
+=======
+
+    /// False if it was marked before.
+    fn set(&mut self, at: &Location) -> bool {
+        set(&mut self.needed, at)
+    }
+>>>>>>> ee360563374782a7a109f606b77cdd1ff31e9eef
+}
+
+/// False if it was set before.
+fn set(bits: &mut Bits, at: &Location) -> bool {
+    let objects = &at.segment.directory.objects;
+    let bits = bits.entry(at.segment.name);
+    let bits = bits.or_insert_with(|| vec![0; objects.len().div_ceil(64)]);
+    let (word, bit) = (at.number as usize / 64, at.number % 64);
+    let was_set = bits[word] >> bit & 1 == 1;
+    bits[word] |= 1 << bit;
+    !was_set
 }
 
 /// What a node refers to.

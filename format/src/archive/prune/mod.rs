@@ -18,12 +18,12 @@ use usage::{Usage, to_rewrite};
 use super::Archive;
 use super::upkeep::DataPacker;
 use crate::catalog::Moment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Flaw, Result};
 use crate::id::{Id, Kind};
 use crate::index::IndexedSegment;
 use crate::model::Timestamp;
 use crate::progress::Progress;
-use crate::store::{Lock, LockMode, LockName};
+use crate::store::{Lock, LockMode, LockName, Name};
 
 /// How a prune goes about it.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +94,7 @@ impl Archive {
     pub fn prune(&mut self, request: &PruneRequest, progress: &Progress) -> Result<PruneReport> {
         let standing = self.stand(request.grace)?;
         self.refresh()?;
+        self.reader.open_all();
         self.refuse_damage()?;
         self.clear(request, standing.is_alone, progress)
     }
@@ -106,16 +107,17 @@ impl Archive {
         progress: &Progress,
     ) -> Result<PruneReport> {
         self.refresh()?;
+        self.reader.open_all();
         self.refuse_damage()?;
         let mut report = self.count_forgetting(forgotten)?;
         let marks = self.marks(|moment| !forgotten.contains(&moment.id()), progress)?;
         let usages = self.usages(&marks);
         let rewritten = to_rewrite(&usages, max_unused_percent);
         for usage in &usages {
-            let is_rewritten = rewritten.contains(&usage.segment.name);
+            let is_rewritten = rewritten.contains(&usage.segment);
             if usage.is_dead() || is_rewritten {
                 report.condemned += 1;
-                report.condemned_bytes += usage.segment.len;
+                report.condemned_bytes += usage.len;
             } else {
                 report.unused_bytes += usage.unused_bytes();
             }
@@ -162,6 +164,14 @@ impl Archive {
         }
     }
 
+    /// A segment that is needed for what is done, and that was there when it was begun.
+    pub(in crate::archive) fn segment(&self, name: Name) -> Result<Arc<IndexedSegment>> {
+        self.reader.index().segment(name).ok_or_else(|| {
+            let flaw = Flaw::new("segment", "file", "is gone or damaged since it was opened");
+            Error::damaged(name.to_string(), None, flaw)
+        })
+    }
+
     /// What is needed by the snapshots that are live.
     fn marks<'p>(&'p self, is_live: impl Fn(&Moment) -> bool, progress: &'p Progress) -> Result<Marks<'p>> {
         let mut roots = BTreeSet::new();
@@ -178,8 +188,10 @@ impl Archive {
 
     fn usages(&self, marks: &Marks<'_>) -> Vec<Usage> {
         let index = self.reader.index();
-        let usage = |segment: &Arc<IndexedSegment>| Usage::of(segment, marks);
-        index.segments().map(usage).collect()
+        index
+            .segments()
+            .map(|segment| Usage::of(&segment, marks))
+            .collect()
     }
 
     fn clear(&mut self, request: &PruneRequest, is_alone: bool, progress: &Progress) -> Result<PruneReport> {
@@ -193,29 +205,29 @@ impl Archive {
         let is_due = |secs: i64| request.now.secs.saturating_sub(secs) >= grace.as_secs() as i64;
         let fresh: Vec<Usage> = usages
             .iter()
-            .filter(|usage| !condemned.contains_key(&usage.segment.name))
+            .filter(|usage| !condemned.contains_key(&usage.segment))
             .cloned()
             .collect();
         let mut rewritten = to_rewrite(&fresh, request.max_unused_percent);
         let mut report = PruneReport::default();
         for usage in &fresh {
-            if rewritten.contains(&usage.segment.name) {
+            if rewritten.contains(&usage.segment) {
                 report.rewritten += 1;
-                report.rewritten_bytes += usage.segment.len;
+                report.rewritten_bytes += usage.len;
             } else if !usage.is_dead() {
                 report.unused_bytes += usage.unused_bytes();
             }
         }
         // What somebody began to need before it saw that a segment was condemned has no other copy: it is written anew.
         let due = usages.iter().filter(|usage| {
-            let secs = condemned.get(&usage.segment.name);
+            let secs = condemned.get(&usage.segment);
             secs.is_some_and(|secs| is_due(*secs))
         });
         let due: Vec<&Usage> = due.collect();
         rewritten.extend(
             due.iter()
                 .filter(|usage| !usage.is_dead())
-                .map(|usage| usage.segment.name),
+                .map(|usage| usage.segment),
         );
         let mut made = Vec::new();
         let location = self.location();
@@ -231,25 +243,32 @@ impl Archive {
             .change_index(|index| made.into_iter().for_each(|segment| index.add(segment)));
         let doomed = fresh
             .iter()
-            .filter(|usage| usage.is_dead() || rewritten.contains(&usage.segment.name));
-        for usage in doomed.filter(|usage| !kept.contains(&usage.segment.name)) {
+            .filter(|usage| usage.is_dead() || rewritten.contains(&usage.segment));
+        for usage in doomed.filter(|usage| !kept.contains(&usage.segment)) {
             progress.check()?;
-            let segment = &usage.segment;
             if is_alone {
-                self.delete(segment, &location, &mut report)?;
+                self.delete(usage.segment, usage.len, &location, &mut report)?;
             } else {
-                self.condemn(segment.name, request.now)?;
+                self.condemn(usage.segment, request.now)?;
                 report.condemned += 1;
-                report.condemned_bytes += segment.len;
+                report.condemned_bytes += usage.len;
             }
         }
         for usage in due {
             progress.check()?;
-            self.delete(&usage.segment, &location, &mut report)?;
+<<<<<<< HEAD
+            self.delete(usage.segment, usage.len, &location, &mut report)?;
+=======
+            match kept.contains(&usage.segment.name) {
+                false => self.delete(&usage.segment, &location, &mut report)?,
+                // All of it is needed: what was written anew is the same segment.
+                true => self.pardon(usage.segment.name)?,
+            }
+>>>>>>> ee360563374782a7a109f606b77cdd1ff31e9eef
         }
         self.forget_condemned(&mut report)?;
         self.refresh()?;
-        report.stored_bytes = self.reader.index().segments().map(|segment| segment.len).sum();
+        report.stored_bytes = self.reader.index().files().map(|(_, len)| len).sum();
         Ok(report)
     }
 
@@ -257,19 +276,17 @@ impl Archive {
     fn rewrite(
         &self,
         usages: &[Usage],
-        rewritten: &HashSet<crate::store::Name>,
+        rewritten: &HashSet<Name>,
         marks: &Marks<'_>,
         progress: &Progress,
         take: &mut dyn FnMut(crate::segment::SealedSegment, u64) -> Result<()>,
     ) -> Result<()> {
         let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
-        for usage in usages
-            .iter()
-            .filter(|usage| rewritten.contains(&usage.segment.name))
-        {
+        for usage in usages.iter().filter(|usage| rewritten.contains(&usage.segment)) {
             progress.check()?;
-            let is_needed = |kind: Kind, id: &Id| kind.is_of_catalog() || marks.has(&usage.segment, id);
-            packer.add(&*self.store, &usage.segment, is_needed)?;
+            let segment = self.segment(usage.segment)?;
+            let is_needed = |kind: Kind, id: &Id| kind.is_of_catalog() || marks.has(&segment, id);
+            packer.add(&*self.store, &segment, is_needed)?;
             for sealed in packer.take_made() {
                 let len = sealed.bytes.len() as u64;
                 take(sealed, len)?;
