@@ -24,7 +24,6 @@ pub(in crate::archive) struct Marks<'a> {
     index: Arc<Index>,
     progress: &'a Progress,
     needed: Bits,
-<<<<<<< HEAD
     /// Whose references are marked, or will be: what is needed as a base only has none that are.
     followed: Bits,
 }
@@ -49,13 +48,7 @@ impl Bits {
         bits[word] |= 1 << bit;
         !was_set
     }
-=======
-    /// What was met as itself: a base is needed, too, and yet nobody has looked at what it refers to.
-    met: Bits,
->>>>>>> ee360563374782a7a109f606b77cdd1ff31e9eef
 }
-
-type Bits = HashMap<Name, Vec<u64>>;
 
 /// A node whose references are still to be marked.
 type Ahead = (Kind, Id);
@@ -66,13 +59,8 @@ impl<'a> Marks<'a> {
             reader,
             index: reader.index(),
             progress,
-<<<<<<< HEAD
             needed: Bits::default(),
             followed: Bits::default(),
-=======
-            needed: Bits::new(),
-            met: Bits::new(),
->>>>>>> ee360563374782a7a109f606b77cdd1ff31e9eef
         }
     }
 
@@ -117,11 +105,7 @@ impl<'a> Marks<'a> {
             let flaw = Flaw::new("directory", "object kind", format!("is not {kind}"));
             return Err(Error::Invalid { kind, id, flaw });
         }
-<<<<<<< HEAD
         if !self.followed.set(&at) {
-=======
-        if !set(&mut self.met, &at) {
->>>>>>> ee360563374782a7a109f606b77cdd1ff31e9eef
             return Ok(());
         }
         if !self.add_bases(at) {
@@ -165,25 +149,6 @@ impl<'a> Marks<'a> {
             }
         }
     }
-<<<<<<< HEAD
-=======
-
-    /// False if it was marked before.
-    fn set(&mut self, at: &Location) -> bool {
-        set(&mut self.needed, at)
-    }
->>>>>>> ee360563374782a7a109f606b77cdd1ff31e9eef
-}
-
-/// False if it was set before.
-fn set(bits: &mut Bits, at: &Location) -> bool {
-    let objects = &at.segment.directory.objects;
-    let bits = bits.entry(at.segment.name);
-    let bits = bits.or_insert_with(|| vec![0; objects.len().div_ceil(64)]);
-    let (word, bit) = (at.number as usize / 64, at.number % 64);
-    let was_set = bits[word] >> bit & 1 == 1;
-    bits[word] |= 1 << bit;
-    !was_set
 }
 
 /// What a node refers to.

@@ -256,15 +256,11 @@ impl Archive {
         }
         for usage in due {
             progress.check()?;
-<<<<<<< HEAD
-            self.delete(usage.segment, usage.len, &location, &mut report)?;
-=======
-            match kept.contains(&usage.segment.name) {
-                false => self.delete(&usage.segment, &location, &mut report)?,
+            match kept.contains(&usage.segment) {
+                false => self.delete(usage.segment, usage.len, &location, &mut report)?,
                 // All of it is needed: what was written anew is the same segment.
-                true => self.pardon(usage.segment.name)?,
+                true => self.pardon(usage.segment)?,
             }
->>>>>>> ee360563374782a7a109f606b77cdd1ff31e9eef
         }
         self.forget_condemned(&mut report)?;
         self.refresh()?;
