@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the command that takes them is not there yet")
-)]
 mod keep;
+mod prune;
+
+pub(crate) use keep::{GroupBy, KeepArgs};
+pub(crate) use prune::{Forget, Prune};
 
 /// Very frequent snapshots of directories, kept for a very long time, provably intact.
 #[derive(Debug, Parser)]
@@ -159,6 +159,30 @@ Without a terminal it does all up to the first step for a person, prints the che
         after_help = "Example:\n  restante verify --quick\n\nExit code 4 says that damage was found."
     )]
     Verify(Verify),
+    /// Forget snapshots: those that are named, or those that a policy does not keep
+    #[command(after_help = "Examples:
+  restante forget --keep-within 2d --keep-daily 30 --keep-monthly 24 --dry-run
+  restante forget --connector conn-tables --keep-last 100 --keep-changes --prune
+  restante forget                           by the `keep` of each connector's profile
+  restante forget 77a1b9c4 lotus-notes@08:42
+
+A policy looks at each series by itself: one machine, connector and set of paths. A snapshot that at least one rule keeps is
+kept. What only forgotten snapshots needed takes up room until `restante prune`, or --prune, frees it.")]
+    Forget(Box<Forget>),
+    /// Free the room of what no snapshot needs any more
+    #[command(after_help = "Examples:
+  restante prune --dry-run                  how much would come free
+  restante prune
+  restante prune --grace 0 --max-unused 0   wait until nobody else writes, and leave nothing
+
+Where nobody else writes, it deletes at once. Beside a snapshot that is being taken it condemns what is of no use: a prune
+after the grace period deletes it, if nothing has begun to need it meanwhile. It can be interrupted at any time.")]
+    Prune(Prune),
+    /// Merge all small segments of the archive into few large ones
+    #[command(
+        after_help = "Example:\n  restante compact\n\nSnapshots merge what they leave behind by themselves; this merges the rest, too."
+    )]
+    Compact,
     /// Copy snapshots of another archive into this one
     #[command(after_help = "Examples:
   restante -a /mnt/usb/archive copy --from /srv/archive            all that is not there yet

@@ -96,6 +96,13 @@ impl Archive {
             follow.snapshot(moment.id(), moment.state.snapshot.root)?;
         }
         let checked = follow.checked_count();
+        // Of pages that contents speak of, damage shows when they are read.
+        for error in self.catalog.damage() {
+            let damaged = Damaged::from_error(&error);
+            if let Some((_, id)) = damaged.object {
+                lost.entry(id).or_insert(damaged);
+            }
+        }
         report.objects = match level {
             VerifyLevel::Quick => checked as u64,
             VerifyLevel::Full => index.object_count() as u64,

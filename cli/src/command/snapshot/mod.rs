@@ -70,6 +70,9 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
         }
         cx.out.detail(&present::detail(&taken));
         present::warn_of_gaps(&cx.out, &taken);
+        if let Some(warning) = present::merging(&taken) {
+            cx.out.warn(&warning);
+        }
         if let Some(before) = present::lost_all(&archive, &taken) {
             cx.out.warn(&before);
             cx.worsen(Outcome::Incomplete);

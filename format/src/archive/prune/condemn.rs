@@ -12,6 +12,7 @@ use crate::id::Id;
 use crate::index::IndexedSegment;
 use crate::model::Timestamp;
 use crate::progress::Progress;
+use crate::segment::SealedSegment;
 use crate::store::{Name, Shelf};
 use crate::wire::{decode_condemned, encode_condemned};
 
@@ -39,6 +40,17 @@ impl Archive {
         Ok(found)
     }
 
+    /// Which segments are condemned, whenever they were.
+    pub(super) fn condemned_names(&self) -> Result<HashSet<Name>> {
+        let listed = self.store.list(Shelf::Condemned);
+        let listed = listed.map_err(Error::io("list condemned segments of", self.location()))?;
+        let segment = |(name, _)| match name {
+            Name::Condemned(seal) => Some(Name::Segment(seal)),
+            _ => None,
+        };
+        Ok(listed.into_iter().filter_map(segment).collect())
+    }
+
     pub(super) fn condemn(&self, segment: Name, now: Timestamp) -> Result<()> {
         let Name::Segment(seal) = segment else {
             return Ok(());
@@ -48,8 +60,8 @@ impl Archive {
         written.map_err(Error::io("write", format!("{}/{name}", self.location())))
     }
 
-    /// Takes back that a segment is condemned.
-    pub(super) fn pardon(&self, segment: Name) -> Result<()> {
+    /// Takes back what condemns a segment.
+    pub(super) fn acquit(&self, segment: Name) -> Result<()> {
         let Name::Segment(seal) = segment else {
             return Ok(());
         };
@@ -136,9 +148,16 @@ impl Archive {
         }
         let mut made = Vec::new();
         for sealed in packer.finish()? {
+            let sealed = self.apart_from_condemned(sealed);
             put(&*self.store, &sealed)?;
             made.push(sealed.into_indexed());
         }
         Ok(made)
+    }
+
+    /// A segment is named by what it holds: one that came out as one that is going to be deleted would be deleted with it.
+    pub(in crate::archive) fn apart_from_condemned(&self, sealed: SealedSegment) -> SealedSegment {
+        let index = self.reader.index();
+        sealed.apart_from(|name| index.is_condemned(name))
     }
 }

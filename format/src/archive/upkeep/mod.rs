@@ -140,6 +140,10 @@ impl Archive {
         merged: &mut Merged,
     ) -> Result<()> {
         let location = self.location();
+        let made: Vec<SealedSegment> = made
+            .into_iter()
+            .map(|sealed| self.apart_from_condemned(sealed))
+            .collect();
         for sealed in &made {
             super::writer::put(&*self.store, sealed)?;
             merged.segments += 1;
