@@ -54,7 +54,7 @@ impl Archive {
         let index = self.reader.index();
         let mut concerned = BTreeMap::new();
         if ids.is_empty() {
-            return concerned;
+            return Ok(concerned);
         }
         for run in self.catalog.runs() {
             let moments = self.catalog.moments_of(&[Arc::clone(&run)]);
