@@ -359,6 +359,12 @@ impl World {
     fn meanwhile(&mut self, handle: usize, script: &mut Script<'_>) {
         self.tally.meanwhiles += 1;
         let (mut act, mut other) = (self.act(script), self.act(script));
+        // Who wants to be alone waits, and here for ever.
+        if let Act::Prune(request) = &mut other
+            && request.grace == Grace::None
+        {
+            request.grace = Grace::Unless(Duration::from_secs(GRACE as u64));
+        }
         // Both may be of the same folder.
         self.look_again(&mut act);
         self.look_again(&mut other);
