@@ -27,7 +27,7 @@ impl Archive {
         let lock = self.store.lock(LockName::Maintenance, LockMode::Exclusive);
         let _lock = lock.map_err(Error::io("lock", self.location()))?;
         self.refresh()?;
-        let concerned = self.concerned(ids);
+        let concerned = self.concerned(ids)?;
         let snapshots = concerned.values().map(|(_, count)| count).sum();
         let sources: Vec<Arc<IndexedSegment>> = concerned.into_values().map(|(source, _)| source).collect();
         let rewritten = sources.len() as u64;
@@ -50,11 +50,11 @@ impl Archive {
     }
 
     /// The segments that say that these snapshots are there, and of how many.
-    fn concerned(&self, ids: &HashSet<Id>) -> BTreeMap<Name, (Arc<IndexedSegment>, u64)> {
+    fn concerned(&self, ids: &HashSet<Id>) -> Result<BTreeMap<Name, (Arc<IndexedSegment>, u64)>> {
         let index = self.reader.index();
         let mut concerned = BTreeMap::new();
         if ids.is_empty() {
-            return concerned;
+            return Ok(concerned);
         }
         for run in self.catalog.runs() {
             let moments = self.catalog.moments_of(&[Arc::clone(&run)]);
@@ -64,13 +64,15 @@ impl Archive {
             };
             concerned.entry(run.segment).or_insert((segment, 0)).1 += count;
         }
-        concerned
+        // What could not be read might have been one of them.
+        self.refuse_catalog_damage()?;
+        Ok(concerned)
     }
 
     /// What forgetting these snapshots takes away and writes.
     pub(super) fn count_forgetting(&self, ids: &HashSet<Id>) -> Result<PruneReport> {
         let sources: Vec<Arc<IndexedSegment>> = self
-            .concerned(ids)
+            .concerned(ids)?
             .into_values()
             .map(|(source, _)| source)
             .collect();

@@ -55,6 +55,15 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     for (name, bytes) in pages() {
         add("archive", name.to_owned(), bytes);
     }
+    #[cfg(target_os = "linux")]
+    for seed in 0..12 {
+        let sequence = crate::lifecycle::sequence(seed);
+        add(
+            "lifecycle",
+            format!("seed-{seed}"),
+            sequence[..sequence.len().min(120)].to_vec(),
+        );
+    }
     for (name, bytes) in objects() {
         add("object", name, bytes);
     }

@@ -10,7 +10,7 @@ use restante_format::store::{MemoryStore, Name};
 use restante_format::wire::{ListNode, TreeNode};
 
 /// Asserts that an archive holds each object that snapshots need once, the bases of deltas among them once, and nothing else.
-pub(super) fn assert_no_garbage(archive: &Archive, files: &MemoryStore) {
+pub(super) fn assert_no_garbage(archive: &Archive, store: &MemoryStore) {
     let reader = archive.reader();
     let needed = needed(archive);
     let index = reader.index();
@@ -33,8 +33,12 @@ pub(super) fn assert_no_garbage(archive: &Archive, files: &MemoryStore) {
         assert_eq!(*count, 1, "{id} is there more than once");
         assert!(needed.contains(id) || bases.contains(id), "nobody needs {id}");
     }
-    assert_eq!(moments, archive.catalog().len() as u64, "moments are in several pages");
-    for name in files.files().keys() {
+    assert_eq!(
+        moments,
+        archive.catalog().len() as u64,
+        "moments are in several pages"
+    );
+    for name in store.files().keys() {
         assert!(!matches!(name, Name::Condemned(_)), "{name} is left");
     }
 }
@@ -43,7 +47,12 @@ pub(super) fn assert_no_garbage(archive: &Archive, files: &MemoryStore) {
 fn needed(archive: &Archive) -> HashSet<Id> {
     let mut found = HashSet::new();
     for moment in archive.catalog().oldest_first() {
-        follow(archive.reader(), Kind::Tree, moment.state.snapshot.root, &mut found);
+        follow(
+            archive.reader(),
+            Kind::Tree,
+            moment.state.snapshot.root,
+            &mut found,
+        );
     }
     found
 }
@@ -55,7 +64,11 @@ fn follow(reader: &ObjectReader, kind: Kind, id: Id, found: &mut HashSet<Id>) {
     let bytes = reader.get(kind, id).expect("what is needed is there");
     if kind == Kind::ChunkList {
         let node = ListNode::decode(&bytes).expect("a list");
-        let below = if node.level == 0 { Kind::Chunk } else { Kind::ChunkList };
+        let below = if node.level == 0 {
+            Kind::Chunk
+        } else {
+            Kind::ChunkList
+        };
         for id in node.items.iter().filter_map(|item| item.id) {
             follow(reader, below, id, found);
         }
@@ -71,8 +84,14 @@ fn follow(reader: &ObjectReader, kind: Kind, id: Id, found: &mut HashSet<Id>) {
             for entry in entries {
                 match entry.node {
                     Node::Dir { tree } => follow(reader, Kind::Tree, tree, found),
-                    Node::File { content: Content::Chunk(id), .. } => follow(reader, Kind::Chunk, id, found),
-                    Node::File { content: Content::List(id), .. } => follow(reader, Kind::ChunkList, id, found),
+                    Node::File {
+                        content: Content::Chunk(id),
+                        ..
+                    } => follow(reader, Kind::Chunk, id, found),
+                    Node::File {
+                        content: Content::List(id),
+                        ..
+                    } => follow(reader, Kind::ChunkList, id, found),
                     _ => {}
                 }
             }

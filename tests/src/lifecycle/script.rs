@@ -7,7 +7,9 @@ pub(super) struct Script<'a>(pub(super) &'a [u8]);
 impl Script<'_> {
     /// The next byte.
     pub(super) fn byte(&mut self) -> u8 {
-        let Some((first, rest)) = self.0.split_first() else { return 0 };
+        let Some((first, rest)) = self.0.split_first() else {
+            return 0;
+        };
         self.0 = rest;
         *first
     }

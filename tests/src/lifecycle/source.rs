@@ -75,7 +75,9 @@ impl Changing {
 
     pub(super) fn change(&mut self, script: &mut Script<'_>) {
         if self.folder.is_none() {
-            let Some(Thing::File(bytes)) = self.tree.get(NAME) else { return };
+            let Some(Thing::File(bytes)) = self.tree.get(NAME) else {
+                return;
+            };
             let bytes = changed(bytes, script);
             Arc::make_mut(&mut self.tree).insert(NAME.to_owned(), Thing::File(bytes));
             return;
@@ -140,7 +142,11 @@ impl Changing {
     }
 
     fn any_file(&self, script: &mut Script<'_>) -> Option<(String, Vec<u8>)> {
-        let files: Vec<_> = self.tree.iter().filter(|(_, thing)| matches!(thing, Thing::File(_))).collect();
+        let files: Vec<_> = self
+            .tree
+            .iter()
+            .filter(|(_, thing)| matches!(thing, Thing::File(_)))
+            .collect();
         let (path, thing) = files.get(script.below(files.len()))?;
         match thing {
             Thing::File(bytes) => Some(((*path).clone(), bytes.clone())),

@@ -64,11 +64,6 @@ impl Stage {
         &self.files
     }
 
-    /// How many calls there were.
-    pub(super) fn calls(&self) -> u64 {
-        guard(&self.plan).calls
-    }
-
     /// Lets something happen at a call, counted from now on.
     pub(super) fn plan(&self, at: u64, event: Event) {
         let mut plan = guard(&self.plan);

@@ -37,6 +37,17 @@ pub struct Tally {
     pub compared: u64,
 }
 
+impl Tally {
+    /// Adds what happened in another sequence.
+    pub fn add(&mut self, other: &Self) {
+        self.snapshots += other.snapshots;
+        self.deaths += other.deaths;
+        self.meanwhiles += other.meanwhiles;
+        self.prunes += other.prunes;
+        self.compared += other.compared;
+    }
+}
+
 /// What a snapshot must give.
 #[derive(Clone)]
 struct Known {
@@ -86,7 +97,7 @@ impl World {
             live: BTreeMap::new(),
             forgotten: HashSet::new(),
             tally: Tally::default(),
-            log: std::env::var_os("RESTANTE_MODEL_LOG").is_some(),
+            log: std::env::var_os("RESTANTE_LIFE_LOG").is_some(),
         };
         world.handles.push(world.open());
         world
@@ -176,6 +187,12 @@ impl World {
         Act::Snapshot(Box::new(request), seen)
     }
 
+    fn look_again(&self, act: &mut Act) {
+        if let Act::Snapshot(request, seen) = act {
+            seen.tree = self.series[number_of(&request.paths)].tree();
+        }
+    }
+
     fn prune(&mut self, script: &mut Script<'_>) -> Act {
         self.tally.prunes += 1;
         let grace = Duration::from_secs(GRACE as u64);
@@ -198,7 +215,8 @@ impl World {
     }
 
     fn chosen(&self, script: &mut Script<'_>) -> HashSet<Id> {
-        let mut by_time: Vec<(Timestamp, Id)> = self.live.iter().map(|(id, known)| (known.time, *id)).collect();
+        let mut by_time: Vec<(Timestamp, Id)> =
+            self.live.iter().map(|(id, known)| (known.time, *id)).collect();
         by_time.sort_unstable();
         let all: Vec<Id> = by_time.into_iter().map(|(_, id)| id).collect();
         let newest = all.last().copied();
@@ -239,7 +257,7 @@ impl World {
                 self.forgotten.remove(&id);
                 let known = Known {
                     tree: Arc::clone(&seen.tree),
-                    series: (0..3).find(|n| series_of(*n).paths == request.paths).expect("a series"),
+                    series: number_of(&request.paths),
                     time: request.time,
                 };
                 self.live.insert(id, known);
@@ -286,10 +304,9 @@ impl World {
         let done = act.perform(&mut archive);
         drop(archive);
         match done {
+            // What cannot be read any more cannot be told from what is damaged.
+            Ok(Done::Read(_)) | Err(_) => {}
             Ok(done) => self.learn(&act, done, true),
-            Err(Error::Io { .. }) => {}
-            // A read dies of damage that cannot be told from a dead disk.
-            Err(error) => assert!(error.is_damage(), "{} died of {error}", text(&act)),
         }
         self.handles[handle] = self.open();
         self.reconcile(&act);
@@ -309,8 +326,11 @@ impl World {
     /// What was under way is done or not.
     fn reconcile(&mut self, act: &Act) {
         let archive = self.open();
-        let listed: BTreeMap<Id, Timestamp> =
-            archive.catalog().all().map(|listed| (listed.id, listed.snapshot.time)).collect();
+        let listed: BTreeMap<Id, Timestamp> = archive
+            .catalog()
+            .all()
+            .map(|listed| (listed.id, listed.snapshot.time))
+            .collect();
         match act {
             Act::Forget(ids) => {
                 for id in ids.iter().filter(|id| !listed.contains_key(id)) {
@@ -319,7 +339,11 @@ impl World {
                 }
             }
             Act::Snapshot(request, _) => {
-                let new: Vec<Id> = listed.keys().filter(|id| !self.live.contains_key(id)).copied().collect();
+                let new: Vec<Id> = listed
+                    .keys()
+                    .filter(|id| !self.live.contains_key(id))
+                    .copied()
+                    .collect();
                 assert!(new.len() <= 1, "one snapshot became {}", new.len());
                 for id in new {
                     assert_eq!(listed[&id], request.time);
@@ -334,7 +358,16 @@ impl World {
     /// Does something, and somebody else does something else in the middle.
     fn meanwhile(&mut self, handle: usize, script: &mut Script<'_>) {
         self.tally.meanwhiles += 1;
-        let (act, other) = (self.act(script), self.act(script));
+        let (mut act, mut other) = (self.act(script), self.act(script));
+        // Who wants to be alone waits, and here for ever.
+        if let Act::Prune(request) = &mut other
+            && request.grace == Grace::None
+        {
+            request.grace = Grace::Unless(Duration::from_secs(GRACE as u64));
+        }
+        // Both may be of the same folder.
+        self.look_again(&mut act);
+        self.look_again(&mut other);
         let at = script.below(256) as u64 * self.usual_calls(&act) / 256;
         let is_stale = script.below(2) == 1;
         let stage = Arc::new(self.stage.beside());
@@ -352,7 +385,11 @@ impl World {
         };
         // Whoever reads keeps others from deleting at once, where it can.
         let reading = matches!(act, Act::Read | Act::WouldFree(_));
-        let lock = reading.then(|| stage.lock(LockName::Archive, LockMode::Shared).expect("nobody else is there"));
+        let lock = reading.then(|| {
+            stage
+                .lock(LockName::Archive, LockMode::Shared)
+                .expect("nobody else is there")
+        });
         stage.plan(at, Event::Meanwhile(Box::new(work)));
         let first = act.perform(&mut archive);
         stage.unplan();
@@ -368,16 +405,26 @@ impl World {
         }
         match first {
             Ok(done) => self.learn(&act, done, false),
-            Err(error) => panic!("{} failed, for somebody did {}: {error}", text(&act), text(&other)),
+            Err(error) => panic!(
+                "{} failed, for somebody did {}: {error}",
+                text(&act),
+                text(&other)
+            ),
         }
         let archive = self.open();
         if let (Act::Snapshot(..), Act::Forget(_)) | (Act::Forget(_), Act::Snapshot(..)) = (&act, &other) {
             // Who forgets may have seen the other's snapshot or not; ids of equal snapshots are equal.
             let listed: BTreeSet<Id> = archive.catalog().all().map(|listed| listed.id).collect();
-            let gone: Vec<Id> = self.live.keys().filter(|id| !listed.contains(id)).copied().collect();
+            let gone: Vec<Id> = self
+                .live
+                .keys()
+                .filter(|id| !listed.contains(id))
+                .copied()
+                .collect();
             for id in gone {
                 assert!(
-                    matches!(&act, Act::Forget(ids) if ids.contains(&id)) || matches!(&other, Act::Forget(ids) if ids.contains(&id)),
+                    matches!(&act, Act::Forget(ids) if ids.contains(&id))
+                        || matches!(&other, Act::Forget(ids) if ids.contains(&id)),
                     "{id} is gone"
                 );
                 self.live.remove(&id);
@@ -389,12 +436,19 @@ impl World {
 
     /// What a handle that has just looked lists.
     fn compare_list(&self, archive: &Archive) {
-        let forwards: Vec<(Timestamp, Id)> =
-            archive.catalog().oldest_first().map(|moment| (moment.time, moment.id())).collect();
-        let mut backwards: Vec<(Timestamp, Id)> =
-            archive.catalog().newest_first().map(|moment| (moment.time, moment.id())).collect();
+        let forwards: Vec<(Timestamp, Id)> = archive
+            .catalog()
+            .oldest_first()
+            .map(|moment| (moment.time, moment.id()))
+            .collect();
+        let mut backwards: Vec<(Timestamp, Id)> = archive
+            .catalog()
+            .newest_first()
+            .map(|moment| (moment.time, moment.id()))
+            .collect();
         backwards.reverse();
-        let mut expected: Vec<(Timestamp, Id)> = self.live.iter().map(|(id, known)| (known.time, *id)).collect();
+        let mut expected: Vec<(Timestamp, Id)> =
+            self.live.iter().map(|(id, known)| (known.time, *id)).collect();
         expected.sort_unstable();
         assert!(archive.damage().is_empty(), "{:?}", archive.damage());
         assert_eq!(forwards, expected, "the oldest first");
@@ -408,29 +462,44 @@ impl World {
         let read = read_all(&archive);
         assert_eq!(read.len(), self.live.len());
         self.compare_read(read, true);
-        let report = archive.verify(VerifyLevel::Full, &Progress::default()).expect("verify");
+        let report = archive
+            .verify(VerifyLevel::Full, &Progress::default())
+            .expect("verify");
         assert!(report.damaged.is_empty(), "{:#?}", report.damaged);
         self.compare_names(&archive);
     }
 
     fn compare_names(&self, archive: &Archive) {
         let catalog = archive.catalog();
-        let mut expected: Vec<(Timestamp, Id)> = self.live.iter().map(|(id, known)| (known.time, *id)).collect();
+        let mut expected: Vec<(Timestamp, Id)> =
+            self.live.iter().map(|(id, known)| (known.time, *id)).collect();
         expected.sort_unstable();
         let resolve = |which| {
             let text = String::new();
             let connector = None;
-            catalog.resolve(&Selector { connector, which, text }).map(|listed| listed.id)
+            catalog
+                .resolve(&Selector {
+                    connector,
+                    which,
+                    text,
+                })
+                .map(|listed| listed.id)
         };
         let step = expected.len() / 8 + 1;
         for (back, (time, id)) in expected.iter().rev().enumerate().step_by(step) {
             assert_eq!(resolve(Which::Prefix(id.to_string())).expect("by id"), *id);
             assert_eq!(resolve(Which::Latest { back }).expect("from the newest"), *id);
-            let at = expected.iter().rev().find(|(other, _)| other <= time).expect("itself");
+            let at = expected
+                .iter()
+                .rev()
+                .find(|(other, _)| other <= time)
+                .expect("itself");
             assert_eq!(resolve(Which::At(*time)).expect("by time"), at.1);
         }
         for n in 0..3 {
-            let newest = catalog.newest_of(&series_of(n)).map(|moment| (moment.time, moment.id()));
+            let newest = catalog
+                .newest_of(&series_of(n))
+                .map(|moment| (moment.time, moment.id()));
             let mut of = expected.iter().filter(|(_, id)| self.live[id].series == n);
             assert_eq!(newest, of.next_back().copied(), "the newest of series {n}");
         }
@@ -445,14 +514,21 @@ impl World {
         assert_no_garbage(&self.open(), self.stage.files());
         let files = self.stage.files().files();
         self.prune_all(&mut archive);
-        assert!(files == self.stage.files().files(), "a second prune changes something");
+        assert!(
+            files == self.stage.files().files(),
+            "a second prune changes something"
+        );
         let all = self.live.keys().copied().collect();
         self.alone(0, &Act::Forget(all));
         self.prune_all(&mut archive);
         self.compare_fresh();
         let left = self.stage.files().files();
         let is_derived = |name: &Name| *name == Name::Config || name.shelf() == Some(Shelf::Tables);
-        assert!(left.keys().all(is_derived), "of nothing there is left {:?}", left.keys());
+        assert!(
+            left.keys().all(is_derived),
+            "of nothing there is left {:?}",
+            left.keys()
+        );
     }
 
     fn prune_all(&self, archive: &mut Archive) {
@@ -474,6 +550,10 @@ fn series_of(number: usize) -> Series {
         connector: (number == 2).then(|| "two".into()),
         paths: vec![format!("/{number}").into_bytes()],
     }
+}
+
+fn number_of(paths: &[Vec<u8>]) -> usize {
+    (0..3).find(|n| series_of(*n).paths == paths).expect("a series")
 }
 
 fn would_block(error: &Error) -> bool {

@@ -235,6 +235,7 @@ impl Archive {
             .cloned()
             .collect();
         let mut rewritten = to_rewrite(&fresh, request.max_unused_percent);
+        self.add_those_without_bases(&usages, &marks, &mut rewritten)?;
         let mut report = PruneReport::default();
         for usage in &fresh {
             if rewritten.contains(&usage.segment) {
@@ -296,6 +297,47 @@ impl Archive {
         self.refresh()?;
         report.stored_bytes = self.reader.index().files().map(|(_, len)| len).sum();
         Ok(report)
+    }
+
+    /// Adds the segments that would keep a delta nobody needs while its base goes: it could not be read any more.
+    fn add_those_without_bases(
+        &self,
+        usages: &[Usage],
+        marks: &Marks<'_>,
+        rewritten: &mut HashSet<Name>,
+    ) -> Result<()> {
+        let index = self.reader.index();
+        let dead = usages.iter().filter(|usage| usage.is_dead());
+        let mut going: HashSet<Name> = dead.map(|usage| usage.segment).collect();
+        going.extend(index.condemned());
+        going.extend(&*rewritten);
+        let mut staying = Vec::new();
+        for usage in usages.iter().filter(|usage| !going.contains(&usage.segment)) {
+            let segment = self.segment(usage.segment)?;
+            let unneeded: Vec<Id> = (0..)
+                .zip(&segment.directory.objects)
+                .filter(|(_, object)| !marks.has(&segment, &object.id))
+                .filter_map(|(number, _)| Some(segment.directory.delta(number)?.base))
+                .collect();
+            staying.push((segment, unneeded));
+        }
+        // What is written anew loses what others are made from.
+        loop {
+            let stays = |base: &Id| {
+                let mut copies = index.find_all(*base);
+                copies.any(|at| !going.contains(&at.segment.name) || marks.has(&at.segment, base))
+            };
+            let left: Vec<Name> = staying
+                .iter()
+                .filter(|(segment, bases)| !going.contains(&segment.name) && !bases.iter().all(stays))
+                .map(|(segment, _)| segment.name)
+                .collect();
+            if left.is_empty() {
+                return Ok(());
+            }
+            going.extend(&left);
+            rewritten.extend(left);
+        }
     }
 
     /// Gives what is needed of the segments that are rewritten to `take`, in new segments, with their lengths.
