@@ -24,6 +24,8 @@ pub(in crate::archive) struct Marks<'a> {
     index: Arc<Index>,
     progress: &'a Progress,
     needed: HashMap<Name, Vec<u64>>,
+    /// Which of these were looked at for themselves: what something is made from is needed, but what it refers to need not be.
+    reached: HashMap<Name, Vec<u64>>,
 }
 
 /// A node whose references are still to be marked.
@@ -36,6 +38,7 @@ impl<'a> Marks<'a> {
             index: reader.index(),
             progress,
             needed: HashMap::new(),
+            reached: HashMap::new(),
         }
     }
 
@@ -81,9 +84,10 @@ impl<'a> Marks<'a> {
             let flaw = Flaw::new("directory", "object kind", format!("is not {kind}"));
             return Err(Error::Invalid { kind, id, flaw });
         }
-        if !self.set(&at) {
+        if !set(&mut self.reached, &at) {
             return Ok(());
         }
+        self.set(&at);
         if !self.add_bases(at) {
             // The copies that are read first lead nowhere. Others may do, and all of them stay.
             self.reader.get(kind, id)?;
@@ -128,14 +132,19 @@ impl<'a> Marks<'a> {
 
     /// False if it was marked before.
     fn set(&mut self, at: &Location) -> bool {
-        let objects = &at.segment.directory.objects;
-        let bits = self.needed.entry(at.segment.name);
-        let bits = bits.or_insert_with(|| vec![0; objects.len().div_ceil(64)]);
-        let (word, bit) = (at.number as usize / 64, at.number % 64);
-        let was_set = bits[word] >> bit & 1 == 1;
-        bits[word] |= 1 << bit;
-        !was_set
+        set(&mut self.needed, at)
     }
+}
+
+/// Sets the bit of an object; false if it was set before.
+fn set(bits: &mut HashMap<Name, Vec<u64>>, at: &Location) -> bool {
+    let objects = &at.segment.directory.objects;
+    let bits = bits.entry(at.segment.name);
+    let bits = bits.or_insert_with(|| vec![0; objects.len().div_ceil(64)]);
+    let (word, bit) = (at.number as usize / 64, at.number % 64);
+    let was_set = bits[word] >> bit & 1 == 1;
+    bits[word] |= 1 << bit;
+    !was_set
 }
 
 /// What a node refers to.
