@@ -12,12 +12,13 @@ use restante_format::id::{Id, Kind};
 use restante_format::store::{MemoryStore, Name, Shelf, Store};
 use restante_format::wire::{ArchiveId, Config};
 use restante_tests::archives::{
-    Place, assert_clean, create, fine_config, in_memory, object_at, open, read_everything, take, verify,
+    Place, assert_clean, create, fine_config, in_memory, object_at, objects_of, open, take, verify,
 };
 use restante_tests::damaged::{
     Files, Loss, Sample, sample, sample_of_deltas, sample_with, store_of, told_loss, true_loss, with,
     without_block_of,
 };
+use restante_tests::laid::{Laid, lay};
 
 /// Bits to flip in the byte at `at`: one that its place chooses, and all of them.
 fn masks(at: usize) -> [u8; 2] {
@@ -108,14 +109,14 @@ fn every_flipped_byte_is_told_exactly(sample: &Sample) {
                     None => {
                         assert!(!archive.damage().is_empty(), "{}: noticed when opened", what());
                         assert!(!quick.damaged.is_empty(), "{}: noticed by a quick look", what());
-                        assert_eq!(told_loss(&full).paths, loss.paths, "{}", what());
+                        assert_eq!(told_loss(&full, sample).paths, loss.paths, "{}", what());
                     }
                     Some((_, of_chunks)) => {
-                        assert_eq!(told_loss(&full), loss, "{}: {:?}", what(), full.damaged);
+                        assert_eq!(told_loss(&full, sample), loss, "{}: {:?}", what(), full.damaged);
                         // The rare byte that no decoder looks at costs nothing and needs the full look.
                         lossless += usize::from(loss == Loss::default());
                         if !of_chunks && loss != Loss::default() {
-                            assert_eq!(told_loss(&quick), loss, "{}: {:?}", what(), quick.damaged);
+                            assert_eq!(told_loss(&quick, sample), loss, "{}: {:?}", what(), quick.damaged);
                         }
                     }
                 }
@@ -152,7 +153,7 @@ fn damage_to_a_base_costs_all_its_deltas() {
         let archive = open(&store_of(&files));
         let loss = true_loss(&archive, &sample.everything);
         let report = verify(&archive, VerifyLevel::Full);
-        assert_eq!(told_loss(&report), loss, "{id}: {:?}", report.damaged);
+        assert_eq!(told_loss(&report, &sample), loss, "{id}: {:?}", report.damaged);
         for delta in deltas {
             dependent += 1;
             let told = |damaged: &&restante_format::archive::Damaged| {
@@ -183,12 +184,12 @@ fn every_truncation_is_noticed_in(sample: &Sample) {
             .chain([[&bytes[..], b"\0"].concat()])
         {
             let archive = open(&store_of(&with(&sample.files, *name, changed)));
-            assert!(archive.damage().iter().all(Error::is_damage) && !archive.damage().is_empty());
+            assert!(archive.damage().iter().all(|error| error.is_damage()) && !archive.damage().is_empty());
             let loss = true_loss(&archive, &sample.everything);
             for level in [VerifyLevel::Quick, VerifyLevel::Full] {
                 let report = verify(&archive, level);
                 assert!(!report.damaged.is_empty());
-                assert_eq!(told_loss(&report).paths, loss.paths);
+                assert_eq!(told_loss(&report, sample).paths, loss.paths);
             }
         }
     }
@@ -210,7 +211,7 @@ fn the_loss_of_a_segment_is_told_exactly_in(sample: &Sample) {
         for level in [VerifyLevel::Quick, VerifyLevel::Full] {
             let report = verify(&archive, level);
             // Snapshots that went with it cannot be missed: only what others need of it.
-            assert_eq!(told_loss(&report).paths, loss.paths);
+            assert_eq!(told_loss(&report, sample).paths, loss.paths);
             assert_eq!(report.damaged.is_empty(), loss.paths.is_empty());
         }
     }
@@ -231,12 +232,15 @@ fn a_segment_in_anothers_place_is_no_segment() {
         let archive = open(&store_of(&with(&sample.files, *name, foreign.to_vec())));
         assert_eq!(archive.damage().len(), 1);
         let loss = true_loss(&archive, &sample.everything);
-        assert_eq!(told_loss(&verify(&archive, VerifyLevel::Full)).paths, loss.paths);
+        assert_eq!(
+            told_loss(&verify(&archive, VerifyLevel::Full), &sample).paths,
+            loss.paths
+        );
     }
     // A whole and sound segment, but of another archive, under its own name.
     let (name, foreign) = other.files.iter().nth(1).expect("a segment");
     let archive = open(&store_of(&with(&sample.files, *name, foreign.to_vec())));
-    assert!(matches!(archive.damage(), [error] if error.is_damage()));
+    assert!(matches!(&archive.damage()[..], [error] if error.is_damage()));
     assert_eq!(true_loss(&archive, &sample.everything), Loss::default());
     let archive = open(&store_of(&with(
         &sample.files,
@@ -244,10 +248,11 @@ fn a_segment_in_anothers_place_is_no_segment() {
         other.files[&Name::Config].to_vec(),
     )));
     assert_eq!(archive.damage().len(), segments.len());
-    assert!(archive.catalog().all().is_empty());
+    assert!(archive.catalog().is_empty());
 }
 
-/// An archive in which two writers, who did not know of each other, stored the same tree.
+/// An archive of two snapshots whose objects are in two segments each, in other blocks: as a merge leaves them until the
+/// old segments are deleted.
 fn twice() -> (Sample, [Id; 2]) {
     let source = Place::new();
     source.write("dir/file", b"one chunk");
@@ -261,15 +266,23 @@ fn twice() -> (Sample, [Id; 2]) {
         take(&mut first, source.path(), 1).id,
         take(&mut second, source.path(), 2).id,
     ];
-    let everything = read_everything(&open(&store));
     let files = store.files();
-    assert_eq!(files.len(), 3);
-    let sample = Sample {
-        source,
-        files,
-        everything,
-    };
-    (sample, ids)
+    // Two writers, who did not know of each other, made the same segment of objects, and each a page.
+    assert_eq!(files.len(), 4);
+    let sample = Sample::of(source, files);
+    let archive = open(&store_of(&sample.files));
+    let data = [Kind::Chunk, Kind::ChunkList, Kind::Tree];
+    let objects = data.map(|kind| {
+        let kinds = [kind];
+        let of_kind = objects_of(&archive, &kinds);
+        let whole = of_kind.map(|at| archive.reader().get(kind, at.object.id).expect("intact"));
+        whole.map(|plain| Laid::whole(kind, &plain)).collect()
+    });
+    let segment = lay(fine_config().archive, &objects, None);
+    let name = Name::Segment(Id(*segment.last_chunk().expect("a seal")));
+    let files = with(&sample.files, name, segment);
+    assert_eq!(files.len(), 5);
+    (Sample { files, ..sample }, ids)
 }
 
 // Section 2: any copy serves.
@@ -277,11 +290,14 @@ fn twice() -> (Sample, [Id; 2]) {
 fn damage_to_one_of_two_copies_costs_nothing() {
     let (sample, _) = twice();
     let intact = open(&store_of(&sample.files));
-    for (name, bytes) in sample.files.iter().skip(1) {
-        let in_blocks = blocks(&intact, *name);
-        let own = in_blocks.last().expect("it has blocks").0.clone();
-        for (range, _) in &in_blocks[..in_blocks.len() - 1] {
-            assert!(range.end <= own.start, "the snapshot alone is not there twice");
+    let pages: BTreeSet<Name> = objects_of(&intact, &[Kind::Page])
+        .map(|at| at.segment.name)
+        .collect();
+    let twice = |name: &Name| *name != Name::Config && !pages.contains(name);
+    let copies = sample.files.iter().filter(|(name, _)| twice(name));
+    assert_eq!(copies.clone().count(), 2, "the pages alone are not there twice");
+    for (name, bytes) in copies {
+        for (range, _) in &blocks(&intact, *name) {
             for at in range.clone() {
                 let mut changed = bytes.to_vec();
                 changed[at] ^= 0x20;
@@ -289,7 +305,7 @@ fn damage_to_one_of_two_copies_costs_nothing() {
                 assert_eq!(true_loss(&archive, &sample.everything), Loss::default());
                 let report = verify(&archive, VerifyLevel::Full);
                 assert!(!report.damaged.is_empty(), "byte {at} of {name}");
-                assert_eq!(told_loss(&report), Loss::default());
+                assert_eq!(told_loss(&report, &sample), Loss::default());
             }
         }
     }
@@ -313,7 +329,7 @@ fn damage_to_both_copies_costs_what_one_would() {
         .iter()
         .all(|id| loss.paths.contains(&(*id, b"root/dir/file".to_vec())));
     assert!(expected && loss.snapshots.is_empty(), "{loss:?}");
-    assert_eq!(told_loss(&verify(&archive, VerifyLevel::Full)), loss);
+    assert_eq!(told_loss(&verify(&archive, VerifyLevel::Full), &sample), loss);
 }
 
 #[test]
@@ -329,7 +345,7 @@ fn an_archive_without_damage_is_clean_at_both_levels() {
         .skip(1)
         .map(|(_, bytes)| bytes.len() as u64)
         .sum::<u64>();
-    assert_eq!((full.bytes, full.segments, full.snapshots), (segments, 3, 3));
+    assert_eq!((full.bytes, full.segments, full.snapshots), (segments, 6, 3));
     assert_eq!(full.objects, archive.reader().index().object_count() as u64);
     let empty = Arc::new(MemoryStore::default());
     assert_clean(&create(&empty, fine_config()));

@@ -23,7 +23,10 @@ impl Archive {
     /// Counts what the archive holds.
     pub fn stats(&self) -> Stats {
         let index = self.reader.index();
-        let config = crate::wire::CONFIG_BYTES as u64;
+        let config = match self.is_single {
+            false => crate::wire::CONFIG_BYTES as u64,
+            true => 0,
+        };
         let tables = index.coverings().iter().map(|covering| covering.table().len());
         let (mut snapshots, mut plain_bytes) = (0, 0_u64);
         for moment in self.catalog.oldest_first() {

@@ -221,7 +221,8 @@ impl ObjectReader {
         Ok(plain.map_err(|flaw| damaged(location, flaw))?.into())
     }
 
-    fn stored(&self, location: &Location, range: Range<u64>) -> Result<Bytes> {
+    /// Bytes of the segment of a location.
+    pub(super) fn stored(&self, location: &Location, range: Range<u64>) -> Result<Bytes> {
         let read = self.store.read_range(location.segment.name, range);
         read.map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound {
@@ -357,7 +358,7 @@ fn too_many_bases() -> Flaw {
     Flaw::new("delta", "base", format!("has more than {CHAIN} bases behind it"))
 }
 
-fn damaged(location: &Location, flaw: Flaw) -> Error {
+pub(super) fn damaged(location: &Location, flaw: Flaw) -> Error {
     Error::Damaged(Box::new(Damage {
         file: location.segment.name.to_string(),
         offset: Some(location.block.offset),

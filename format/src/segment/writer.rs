@@ -152,14 +152,72 @@ impl StoredBlock {
     pub fn stored_len(&self) -> usize {
         self.stored.len()
     }
+
+    /// Its bytes in the segment.
+    pub(super) fn stored(&self) -> &[u8] {
+        &self.stored
+    }
+
+    /// How many bytes its entries take in a directory.
+    pub(super) fn entries_len(&self) -> usize {
+        let deltas = self.objects.iter().filter(|object| object.delta.is_some());
+        let head = Directory::encoded_len(0, 0, 0);
+        Directory::encoded_len(1, self.objects.len(), deltas.count()) - head
+    }
+}
+
+/// The directory of a segment that is being filled.
+#[derive(Debug, Default)]
+pub(super) struct OpenDirectory {
+    directory: Directory,
+    deltas: Vec<(Id, Delta)>,
+}
+
+impl OpenDirectory {
+    pub(super) fn is_empty(&self) -> bool {
+        self.directory.blocks.is_empty()
+    }
+
+    /// Enters a block that lies at `offset`, and what is in it.
+    pub(super) fn add(&mut self, offset: u64, block: &StoredBlock) {
+        let number = self.directory.blocks.len() as u32;
+        self.directory.blocks.push(BlockEntry {
+            offset,
+            stored_len: block.stored.len() as u32,
+            plain_len: block.plain_len,
+            method: block.method,
+            check: block.check,
+        });
+        for Placed { entry, delta } in &block.objects {
+            self.directory.objects.push(ObjectEntry {
+                block: number,
+                ..*entry
+            });
+            self.deltas.extend(delta.map(|delta| (entry.id, delta)));
+        }
+    }
+
+    /// The finished directory.
+    pub(super) fn close(mut self) -> Directory {
+        self.directory.objects.sort_unstable_by_key(|object| object.id);
+        self.deltas.sort_unstable_by_key(|(id, _)| *id);
+        for (id, delta) in &self.deltas {
+            let object = self.directory.find(id).expect("it was pushed with its entry");
+            self.directory.deltas.push(DeltaEntry {
+                object,
+                plain_len: delta.plain_len,
+                base: delta.base,
+            });
+        }
+        self.directory
+    }
 }
 
 /// A segment that is being filled, in memory.
 #[derive(Debug)]
 pub struct SegmentWriter {
     bytes: Vec<u8>,
-    directory: Directory,
-    deltas: Vec<(Id, Delta)>,
+    directory: OpenDirectory,
 }
 
 impl SegmentWriter {
@@ -179,14 +237,13 @@ impl SegmentWriter {
         bytes.extend_from_slice(&Header { archive }.encode());
         Self {
             bytes,
-            directory: Directory::default(),
-            deltas: Vec::new(),
+            directory: OpenDirectory::default(),
         }
     }
 
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
-        self.directory.blocks.is_empty()
+        self.directory.is_empty()
     }
 
     /// Whether it is time to seal it.
@@ -196,47 +253,22 @@ impl SegmentWriter {
 
     /// Lays a block into the segment.
     pub fn push(&mut self, block: StoredBlock) {
-        let number = self.directory.blocks.len() as u32;
-        self.directory.blocks.push(BlockEntry {
-            offset: self.bytes.len() as u64,
-            stored_len: block.stored.len() as u32,
-            plain_len: block.plain_len,
-            method: block.method,
-            check: block.check,
-        });
-        for Placed { entry, delta } in block.objects {
-            self.directory.objects.push(ObjectEntry {
-                block: number,
-                ..entry
-            });
-            self.deltas.extend(delta.map(|delta| (entry.id, delta)));
-        }
+        self.directory.add(self.bytes.len() as u64, &block);
         self.bytes.extend_from_slice(&block.stored);
     }
 
     /// Adds directory and trailer.
     pub fn seal(mut self) -> SealedSegment {
-        self.directory.objects.sort_unstable_by_key(|object| object.id);
-        self.deltas.sort_unstable_by_key(|(id, _)| *id);
-        for (id, delta) in &self.deltas {
-            let object = self.directory.find(id).expect("it was pushed with its entry");
-            self.directory.deltas.push(DeltaEntry {
-                object,
-                plain_len: delta.plain_len,
-                base: delta.base,
-            });
-        }
+        let directory = self.directory.close();
         let directory_offset = self.bytes.len() as u64;
-        let directory = self.directory.encode();
-        let (trailer, trailer_bytes) =
-            Trailer::seal(&self.bytes[..HEADER_BYTES], directory_offset, &directory);
-        self.bytes.extend_from_slice(&directory);
+        let encoded = directory.encode();
+        let (trailer, trailer_bytes) = Trailer::seal(&self.bytes[..HEADER_BYTES], directory_offset, &encoded);
+        self.bytes.extend_from_slice(&encoded);
         self.bytes.extend_from_slice(&trailer_bytes);
-        let name = Name::Segment(trailer.seal);
         SealedSegment {
-            name,
+            name: Name::Segment(trailer.seal),
             bytes: self.bytes,
-            directory: self.directory,
+            directory,
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{Lock, LockMode, LockName, Name, ReadAt, Shelf, Store, range_error, s
 const KEPT_MAPPINGS: usize = 256;
 const KEPT_BYTES: usize = 24 << 20;
 /// How many bytes of a file that is written piece by piece go to the system at once. What is larger is not copied.
-const WRITTEN_BYTES: usize = 256 << 10;
+pub(super) const WRITTEN_BYTES: usize = 256 << 10;
 
 /// A folder of the local file system.
 #[derive(Debug)]
@@ -197,7 +197,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
 }
 
 /// Names that no other process uses, with the permissions that the user's mask gives every new file.
-fn temporary_files() -> tempfile::Builder<'static, 'static> {
+pub(super) fn temporary_files() -> tempfile::Builder<'static, 'static> {
     #[allow(unused_mut, reason = "only Unix has permission bits")]
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
@@ -206,7 +206,7 @@ fn temporary_files() -> tempfile::Builder<'static, 'static> {
 }
 
 #[allow(unsafe_code)]
-fn map_file(file: &File) -> io::Result<Bytes> {
+pub(super) fn map_file(file: &File) -> io::Result<Bytes> {
     // SAFETY: a mapping is sound as long as nobody changes or truncates the file. Files of an archive
     // are put in place whole by a rename and from then on only ever deleted, which leaves a mapping
     // intact (F-011). Whoever breaks that rule from outside gets a failed hash check or a signal.
@@ -215,23 +215,23 @@ fn map_file(file: &File) -> io::Result<Bytes> {
 }
 
 #[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
 /// Windows makes a rename durable by itself and cannot open folders as files.
 #[cfg(not(unix))]
-fn sync_folder(_path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
 #[cfg(unix)]
-fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
 }
 
 #[cfg(windows)]
-fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+pub(super) fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
     use std::os::windows::fs::FileExt;
     while !buffer.is_empty() {
         let n = file.seek_read(buffer, offset)?;

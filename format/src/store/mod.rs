@@ -4,6 +4,7 @@ mod faulty;
 mod local;
 mod memory;
 mod recording;
+mod single;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -15,6 +16,7 @@ pub use faulty::{Fault, FaultyStore};
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use recording::{Call, RecordingStore};
+pub use single::{SingleFile, SingleStore, write_single_file};
 
 use crate::id::Id;
 

@@ -39,6 +39,17 @@ impl Archive {
         Ok(found)
     }
 
+    /// Which segments are condemned, whenever they were.
+    pub(super) fn condemned_names(&self) -> Result<HashSet<Name>> {
+        let listed = self.store.list(Shelf::Condemned);
+        let listed = listed.map_err(Error::io("list condemned segments of", self.location()))?;
+        let segment = |(name, _)| match name {
+            Name::Condemned(seal) => Some(Name::Segment(seal)),
+            _ => None,
+        };
+        Ok(listed.into_iter().filter_map(segment).collect())
+    }
+
     pub(super) fn condemn(&self, segment: Name, now: Timestamp) -> Result<()> {
         let Name::Segment(seal) = segment else {
             return Ok(());
@@ -46,6 +57,18 @@ impl Archive {
         let name = Name::Condemned(seal);
         let written = self.store.put(name, &encode_condemned(seal, now.secs));
         written.map_err(Error::io("write", format!("{}/{name}", self.location())))
+    }
+
+    /// Takes back what condemns a segment.
+    pub(super) fn acquit(&self, segment: Name) -> Result<()> {
+        let Name::Segment(seal) = segment else {
+            return Ok(());
+        };
+        let name = Name::Condemned(seal);
+        match self.store.delete(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            deleted => deleted.map_err(Error::io("delete", format!("{}/{name}", self.location()))),
+        }
     }
 
     pub(super) fn delete(
@@ -94,11 +117,11 @@ impl Archive {
         Ok(())
     }
 
-    /// Before a snapshot is made known: if anything was condemned or deleted since it was begun, what it needs of condemned segments is
+    /// Before snapshots are made known: if anything was condemned or deleted since they were begun, what they need of condemned segments is
     /// written anew. `condemned` is what was condemned at the beginning.
     pub(in crate::archive) fn rescue(
         &self,
-        root: Id,
+        roots: impl Iterator<Item = Id>,
         condemned: &HashSet<Name>,
         progress: &Progress,
     ) -> Result<Vec<IndexedSegment>> {
@@ -113,17 +136,27 @@ impl Archive {
         }
         self.reader.refresh()?;
         let mut marks = Marks::new(&self.reader, progress);
-        marks.add_trees([root].into_iter())?;
+        marks.add_trees(roots)?;
         let index = self.reader.index();
-        let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
-        for (name, _) in index.files() {
-            if index.is_condemned(name) && marks.has_any(name) {
-                let segment = self.segment(name)?;
-                packer.add(&*self.store, &segment, |_, id| marks.has(&segment, id))?;
+        let pack = |salt: Option<Id>| {
+            let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
+            for (name, _) in index.files() {
+                if index.is_condemned(name) && marks.has_any(name) {
+                    let segment = self.segment(name)?;
+                    packer.add(&*self.store, &segment, |_, id| marks.has(&segment, id))?;
+                }
             }
+            salt.map_or(Ok(()), |salt| packer.add_salt(salt))?;
+            packer.finish()
+        };
+        let mut packed = pack(None)?;
+        // One that came out as it was would have the name of the one that is going to be deleted.
+        while let Some(clash) = packed.iter().find(|sealed| index.is_condemned(sealed.name)) {
+            let Name::Segment(seal) = clash.name else { break };
+            packed = pack(Some(seal))?;
         }
         let mut made = Vec::new();
-        for sealed in packer.finish()? {
+        for sealed in packed {
             put(&*self.store, &sealed)?;
             made.push(sealed.into_indexed());
         }

@@ -23,9 +23,31 @@ pub(in crate::archive) struct Marks<'a> {
     reader: &'a ObjectReader,
     index: Arc<Index>,
     progress: &'a Progress,
-    needed: HashMap<Name, Vec<u64>>,
-    /// Which of these were looked at for themselves: what something is made from is needed, but what it refers to need not be.
-    reached: HashMap<Name, Vec<u64>>,
+    needed: Bits,
+    /// Whose references are marked, or will be: what is needed as a base only has none that are.
+    followed: Bits,
+}
+
+/// A bit for each object of the segments in which any is set.
+#[derive(Default)]
+struct Bits(HashMap<Name, Vec<u64>>);
+
+impl Bits {
+    fn has(&self, segment: Name, number: u32) -> bool {
+        let bits = self.0.get(&segment);
+        bits.is_some_and(|bits| bits[number as usize / 64] >> (number % 64) & 1 == 1)
+    }
+
+    /// False if it was set before.
+    fn set(&mut self, at: &Location) -> bool {
+        let objects = &at.segment.directory.objects;
+        let bits = self.0.entry(at.segment.name);
+        let bits = bits.or_insert_with(|| vec![0; objects.len().div_ceil(64)]);
+        let (word, bit) = (at.number as usize / 64, at.number % 64);
+        let was_set = bits[word] >> bit & 1 == 1;
+        bits[word] |= 1 << bit;
+        !was_set
+    }
 }
 
 /// A node whose references are still to be marked.
@@ -37,8 +59,8 @@ impl<'a> Marks<'a> {
             reader,
             index: reader.index(),
             progress,
-            needed: HashMap::new(),
-            reached: HashMap::new(),
+            needed: Bits::default(),
+            followed: Bits::default(),
         }
     }
 
@@ -66,13 +88,12 @@ impl<'a> Marks<'a> {
     /// Whether an object of a segment is needed.
     pub(in crate::archive) fn has(&self, segment: &IndexedSegment, id: &Id) -> bool {
         let number = segment.directory.find(id);
-        let bits = self.needed.get(&segment.name).zip(number);
-        bits.is_some_and(|(bits, number)| bits[number as usize / 64] >> (number % 64) & 1 == 1)
+        number.is_some_and(|number| self.needed.has(segment.name, number))
     }
 
     /// Whether anything of a segment is needed.
     pub(in crate::archive) fn has_any(&self, segment: Name) -> bool {
-        self.needed.contains_key(&segment)
+        self.needed.0.contains_key(&segment)
     }
 
     fn add(&mut self, kind: Kind, id: Id, ahead: &mut Vec<Ahead>) -> Result<()> {
@@ -84,10 +105,9 @@ impl<'a> Marks<'a> {
             let flaw = Flaw::new("directory", "object kind", format!("is not {kind}"));
             return Err(Error::Invalid { kind, id, flaw });
         }
-        if !set(&mut self.reached, &at) {
+        if !self.followed.set(&at) {
             return Ok(());
         }
-        self.set(&at);
         if !self.add_bases(at) {
             // The copies that are read first lead nowhere. Others may do, and all of them stay.
             self.reader.get(kind, id)?;
@@ -112,7 +132,7 @@ impl<'a> Marks<'a> {
         let mut last = None;
         for at in index.chain(first).take(CHAIN + 1) {
             let Some(at) = at else { return false };
-            self.set(&at);
+            self.needed.set(&at);
             last = Some(at);
         }
         last.is_some_and(|at| at.delta.is_none())
@@ -123,28 +143,12 @@ impl<'a> Marks<'a> {
         let mut ahead = vec![id];
         while let Some(id) = ahead.pop() {
             for at in index.find_all(id) {
-                if self.set(&at) {
+                if self.needed.set(&at) {
                     ahead.extend(at.delta.map(|delta| delta.base));
                 }
             }
         }
     }
-
-    /// False if it was marked before.
-    fn set(&mut self, at: &Location) -> bool {
-        set(&mut self.needed, at)
-    }
-}
-
-/// Sets the bit of an object; false if it was set before.
-fn set(bits: &mut HashMap<Name, Vec<u64>>, at: &Location) -> bool {
-    let objects = &at.segment.directory.objects;
-    let bits = bits.entry(at.segment.name);
-    let bits = bits.or_insert_with(|| vec![0; objects.len().div_ceil(64)]);
-    let (word, bit) = (at.number as usize / 64, at.number % 64);
-    let was_set = bits[word] >> bit & 1 == 1;
-    bits[word] |= 1 << bit;
-    !was_set
 }
 
 /// What a node refers to.

@@ -25,6 +25,9 @@ use crate::model::Timestamp;
 use crate::progress::Progress;
 use crate::store::{Lock, LockMode, LockName, Name};
 
+/// How often it is looked whether a lock is free.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// How a prune goes about it.
 #[derive(Clone, Copy, Debug)]
 pub struct PruneRequest {
@@ -92,14 +95,14 @@ struct Standing {
 impl Archive {
     /// Frees the room of what no snapshot needs. Interrupted at any point it leaves nothing worse than what the next one frees.
     pub fn prune(&mut self, request: &PruneRequest, progress: &Progress) -> Result<PruneReport> {
-        let standing = self.stand(request.grace)?;
+        let standing = self.stand(request.grace, progress)?;
         self.refresh()?;
         self.reader.open_all();
         self.refuse_damage()?;
         self.clear(request, standing.is_alone, progress)
     }
 
-    /// What a prune would do once these snapshots are forgotten. Nothing is written.
+    /// What a prune would do that has the archive for itself alone, once these snapshots are forgotten. Nothing is written.
     pub fn would_free(
         &mut self,
         forgotten: &HashSet<Id>,
@@ -112,12 +115,23 @@ impl Archive {
         let mut report = self.count_forgetting(forgotten)?;
         let marks = self.marks(|moment| !forgotten.contains(&moment.id()), progress)?;
         let usages = self.usages(&marks);
-        let rewritten = to_rewrite(&usages, max_unused_percent);
+        let condemned = self.condemned_names()?;
+        let (old, fresh): (Vec<Usage>, Vec<Usage>) = usages
+            .iter()
+            .cloned()
+            .partition(|usage| condemned.contains(&usage.segment));
+        let mut rewritten = to_rewrite(&fresh, max_unused_percent);
+        let alive = old.iter().filter(|usage| !usage.is_dead());
+        rewritten.extend(alive.map(|usage| usage.segment));
         for usage in &usages {
-            let is_rewritten = rewritten.contains(&usage.segment);
-            if usage.is_dead() || is_rewritten {
-                report.condemned += 1;
-                report.condemned_bytes += usage.len;
+            let name = usage.segment;
+            if rewritten.contains(&name) {
+                report.rewritten += 1;
+                report.rewritten_bytes += usage.len;
+            }
+            if usage.is_dead() || rewritten.contains(&name) || condemned.contains(&name) {
+                report.deleted += 1;
+                report.deleted_bytes += usage.len;
             } else {
                 report.unused_bytes += usage.unused_bytes();
             }
@@ -128,20 +142,19 @@ impl Archive {
             Ok(())
         })?;
         report.written_bytes += written;
+        let stored: u64 = usages.iter().map(|usage| usage.len).sum();
+        report.stored_bytes = (stored + report.written_bytes).saturating_sub(report.deleted_bytes);
         Ok(report)
     }
 
     /// Takes the locks that the grace period asks for.
-    fn stand(&self, grace: Grace) -> Result<Standing> {
+    fn stand(&self, grace: Grace, progress: &Progress) -> Result<Standing> {
         let failed = |error| Error::io("lock", self.location())(error);
         let exclusive = LockMode::Exclusive;
         // Writers only try the second lock: whoever waits for it keeps none of them waiting.
-        let maintenance = self
-            .store
-            .lock(LockName::Maintenance, exclusive)
-            .map_err(failed)?;
+        let maintenance = self.wait_for(LockName::Maintenance, progress)?;
         let archive = match grace {
-            Grace::None => Some(self.store.lock(LockName::Archive, exclusive).map_err(failed)?),
+            Grace::None => Some(self.wait_for(LockName::Archive, progress)?),
             Grace::Unless(_) => self
                 .store
                 .try_lock(LockName::Archive, exclusive)
@@ -153,6 +166,18 @@ impl Archive {
             _archive: archive,
             _maintenance: maintenance,
         })
+    }
+
+    /// Waits until nobody else holds a lock, or somebody asks to stop.
+    fn wait_for(&self, name: LockName, progress: &Progress) -> Result<Box<dyn Lock>> {
+        loop {
+            let lock = self.store.try_lock(name, LockMode::Exclusive);
+            if let Some(lock) = lock.map_err(Error::io("lock", self.location()))? {
+                return Ok(lock);
+            }
+            progress.check()?;
+            std::thread::sleep(LOOK);
+        }
     }
 
     fn refuse_damage(&self) -> Result<()> {
@@ -188,10 +213,11 @@ impl Archive {
 
     fn usages(&self, marks: &Marks<'_>) -> Vec<Usage> {
         let index = self.reader.index();
-        index
-            .segments()
-            .map(|segment| Usage::of(&segment, marks))
-            .collect()
+        let usage = |segment: Arc<IndexedSegment>| Usage::of(&segment, marks);
+        let mut usages: Vec<Usage> = index.segments().map(usage).collect();
+        // Whoever does it finds the same as whoever only asked.
+        usages.sort_by_key(|usage| usage.segment);
+        usages
     }
 
     fn clear(&mut self, request: &PruneRequest, is_alone: bool, progress: &Progress) -> Result<PruneReport> {
@@ -233,7 +259,10 @@ impl Archive {
         let location = self.location();
         self.rewrite(&usages, &rewritten, &marks, progress, &mut |sealed, len| {
             super::writer::put(&*self.store, &sealed)?;
-            report.written_bytes += len;
+            // One that comes out as it was stays, and is no news.
+            if !rewritten.contains(&sealed.name) {
+                report.written_bytes += len;
+            }
             made.push(sealed.into_indexed());
             Ok(())
         })?;
@@ -256,6 +285,11 @@ impl Archive {
         }
         for usage in due {
             progress.check()?;
+            if kept.contains(&usage.segment) {
+                // All of it is needed: what was written anew is the same segment.
+                self.acquit(usage.segment)?;
+                continue;
+            }
             self.delete(usage.segment, usage.len, &location, &mut report)?;
         }
         self.forget_condemned(&mut report)?;
@@ -279,6 +313,7 @@ impl Archive {
             let segment = self.segment(usage.segment)?;
             let is_needed = |kind: Kind, id: &Id| kind.is_of_catalog() || marks.has(&segment, id);
             packer.add(&*self.store, &segment, is_needed)?;
+            progress.add(0, usage.len);
             for sealed in packer.take_made() {
                 let len = sealed.bytes.len() as u64;
                 take(sealed, len)?;

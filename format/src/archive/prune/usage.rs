@@ -18,6 +18,7 @@ pub(super) struct Usage {
     /// About how many bytes would be needed if only what is needed were there.
     used_bytes: u64,
     needed: u64,
+    has_data: bool,
 }
 
 impl Usage {
@@ -25,8 +26,10 @@ impl Usage {
         let directory = &segment.directory;
         let mut in_block = vec![0_u64; directory.blocks.len()];
         let (mut needed, mut deltas) = (0, 0);
+        let mut has_data = false;
         let has_any = marks.has_any(segment.name);
         for object in &directory.objects {
+            has_data |= !object.kind.is_of_catalog();
             if object.kind.is_of_catalog() || (has_any && marks.has(segment, &object.id)) {
                 needed += 1;
                 deltas += u64::from(object.generation > 0);
@@ -46,6 +49,7 @@ impl Usage {
             len: segment.len,
             used_bytes,
             needed,
+            has_data,
         }
     }
 
@@ -63,16 +67,16 @@ impl Usage {
     }
 }
 
-/// The segments that are written anew, those with the greatest unused part first, until no more than so many percent of what stays is of
-/// no use.
+/// The segments that are written anew, those with the greatest unused part first, until no more than so many percent of the data that
+/// stays are of no use. The catalogue does not count: forgetting has written it anew, and what is said before must hold behind it.
 pub(super) fn to_rewrite(usages: &[Usage], max_unused_percent: f64) -> HashSet<Name> {
     let mut partly: Vec<&Usage> = usages
         .iter()
-        .filter(|usage| !usage.is_dead() && usage.unused_bytes() > 0)
+        .filter(|usage| usage.has_data && !usage.is_dead() && usage.unused_bytes() > 0)
         .collect();
     let part = |usage: &Usage| usage.unused_bytes() as f64 / usage.len.max(1) as f64;
     partly.sort_by(|a, b| part(b).total_cmp(&part(a)).then(a.segment.cmp(&b.segment)));
-    let alive = usages.iter().filter(|usage| !usage.is_dead());
+    let alive = usages.iter().filter(|usage| usage.has_data && !usage.is_dead());
     let mut stored: u64 = alive.map(|usage| usage.len).sum();
     let mut unused: u64 = partly.iter().map(|usage| usage.unused_bytes()).sum();
     let mut chosen = HashSet::new();
