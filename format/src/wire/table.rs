@@ -1,4 +1,4 @@
-//! The parts of a table of the index but its rows and lines (`spec/FORMAT.md`, section on the index).
+//! The parts of a table of the index but its lines (`spec/FORMAT.md`, section 16).
 //!
 //! What is decoded here is compared with the file's length before anything is allocated for it.
 
