@@ -88,8 +88,30 @@ it is 1 where a run failed, and 3 where one was passed over or is incomplete.")]
     #[command(after_help = "Examples:
   restante snapshots --last 10
   restante snapshots --connector conn-tables --since \"1 day ago\"
-  restante snapshots --by-connector         when each was last taken; exit code 3 if one is late")]
+  restante snapshots --by-connector         when each was last taken; exit code 3 if one is late
+  restante snapshots --gaps --since \"7 days ago\"
+  restante snapshots --gaps --every 1m --connector conn-tables
+
+With --gaps the exit code is 3 if there is a gap.")]
     Snapshots(Snapshots),
+    /// Show every version of a path: when it was first and last seen, and when it was gone
+    #[command(after_help = "Examples:
+  restante history /etc/hosts
+  restante history lotus-notes@:conndata/Tables/notescor.tbl
+  restante history conndata/Tables/notescor.tbl --connector lotus-notes --since \"30 days ago\"
+
+In a connector's snapshots the path may begin below the connector, in any case of letters.")]
+    History(History),
+    /// Find where a name or a path occurs in all snapshots
+    #[command(after_help = "Examples:
+  restante find notescor.tbl
+  restante find -i '*.pst' --connector ms-mail
+  restante find '/lotus-notes/**/Tables/*.tbl' --since 2026-11-01
+  restante find hosts --snapshot latest
+
+Without a / the pattern is compared with names; with one, with whole paths, and where it does not begin with / it
+may begin below any directory.")]
+    Find(Find),
     /// List the paths in a snapshot
     #[command(after_help = "Examples:
   restante ls latest
@@ -99,8 +121,10 @@ it is 1 where a run failed, and 3 where one was passed over or is incomplete.")]
     #[command(alias = "dump", after_help = "Example:\n  restante cat latest:etc/hosts")]
     Cat(Cat),
     /// Show what differs between two snapshots
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   restante diff latest~1 latest
+  restante diff lotus-notes@\"1 day ago\" lotus-notes@latest --content-only
+  restante diff latest~10:etc latest:etc --summary
 
 The first column says how a path differs: + added, - removed, M content changed, T type changed,
 U only owner, mode, time or attributes changed.")]
@@ -159,9 +183,6 @@ after the grace period deletes it, if nothing has begun to need it meanwhile. It
         after_help = "Example:\n  restante compact\n\nSnapshots merge what they leave behind by themselves; this merges the rest, too."
     )]
     Compact,
-    /// Show how large the archive is
-    #[command(after_help = "Example:\n  restante -a /srv/archive stats")]
-    Stats,
     /// Copy snapshots of another archive into this one
     #[command(after_help = "Examples:
   restante -a /mnt/usb/archive copy --from /srv/archive            all that is not there yet
@@ -187,6 +208,11 @@ The file holds what the snapshots need and nothing of others, but for earlier ve
 
 The same as copy --from FILE.")]
     Import(Import),
+    /// Show how large the archive is
+    #[command(after_help = "Examples:
+  restante -a /srv/archive stats
+  restante stats --growth --by week --connector ms-mail")]
+    Stats(Stats),
     /// List the connector profiles, or show one
     #[command(after_help = "Examples:
   restante connectors
@@ -287,11 +313,87 @@ pub(crate) struct Snapshots {
     #[arg(long)]
     pub(crate) all: bool,
     /// A row for each connector of this server: its newest snapshot, and whether one is late
-    #[arg(long, conflicts_with_all = ["tag", "since", "until", "last", "all"])]
+    #[arg(long, group = "schedule", conflicts_with_all = ["tag", "since", "until", "last", "all"])]
     pub(crate) by_connector: bool,
+    /// A row for each time in which a connector of this server was not looked at as often as it should have been
+    #[arg(long, group = "schedule", conflicts_with_all = ["tag", "last", "all"])]
+    pub(crate) gaps: bool,
+    /// How often everything should have been looked at, such as 1m [default: `every` of each connector]
+    #[arg(long, value_name = "TIME", requires = "gaps", value_parser = parse_duration)]
+    pub(crate) every: Option<Duration>,
     /// How long after its time a snapshot is late, such as 30s or 2m [default: half of `every`, at least 5s]
-    #[arg(long, value_name = "TIME", requires = "by_connector", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", requires = "schedule", value_parser = parse_duration)]
     pub(crate) tolerance: Option<Duration>,
+}
+
+/// Options that choose snapshots.
+#[derive(Debug, Args)]
+pub(crate) struct Range {
+    /// Only those of a connector
+    #[arg(long, value_name = "NAME")]
+    pub(crate) connector: Option<String>,
+    /// Only those of a machine
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+    /// Only those taken at or after a time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only those taken at or before a time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+}
+
+/// Options of `history`.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// The path inside the snapshots
+    #[arg(value_name = "[CONNECTOR@:]PATH")]
+    pub(crate) path: OsString,
+    #[command(flatten)]
+    pub(crate) range: Range,
+    /// Show a version too where only owner, mode, time or attributes changed
+    #[arg(long)]
+    pub(crate) metadata: bool,
+}
+
+/// Options of `find`.
+#[derive(Debug, Args)]
+pub(crate) struct Find {
+    /// A name, or a path where it has a /, with *, ?, ** and [a-z]
+    #[arg(value_name = "GLOB")]
+    pub(crate) glob: String,
+    #[command(flatten)]
+    pub(crate) range: Range,
+    /// Only in one snapshot
+    #[arg(long, value_name = "SNAPSHOT[:PATH]", conflicts_with_all = ["connector", "host", "since", "until"])]
+    pub(crate) snapshot: Option<OsString>,
+    /// Whatever the case of letters
+    #[arg(short, long)]
+    pub(crate) ignore_case: bool,
+}
+
+/// Options of `stats`.
+#[derive(Debug, Args)]
+pub(crate) struct Stats {
+    /// What was added in each day, by connector
+    #[arg(long)]
+    pub(crate) growth: bool,
+    /// The length of a row's time
+    #[arg(long, value_name = "PERIOD", requires = "growth", default_value = "day")]
+    pub(crate) by: Period,
+    #[command(flatten)]
+    pub(crate) range: Range,
+}
+
+/// The length of time that a row of `stats --growth` is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Period {
+    /// From midnight to midnight
+    Day,
+    /// From Monday
+    Week,
+    /// From the first
+    Month,
 }
 
 /// Options of `ls`.
@@ -325,6 +427,12 @@ pub(crate) struct Diff {
     /// The later one
     #[arg(value_name = "B")]
     pub(crate) after: OsString,
+    /// Leave out where only owner, mode, time or attributes changed
+    #[arg(long)]
+    pub(crate) content_only: bool,
+    /// Print the totals only
+    #[arg(long)]
+    pub(crate) summary: bool,
 }
 
 /// What to do with files that are in the way.

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Zoned;
-use restante_format::archive::{Archive, Located, Memory};
+use restante_format::archive::{Archive, Located, Memory, Scope};
 use restante_format::catalog::Listed;
 use restante_format::error::Error;
 use restante_format::model::Timestamp;
 use restante_format::progress::Progress;
 use restante_format::store::LocalStore;
 
-use crate::args::Global;
+use crate::args::{Global, Range};
 use crate::config::{Config, ConfigError, is_absent};
 use crate::failure::{Failure, Outcome, Result, chain};
 use crate::find;
@@ -168,6 +168,21 @@ impl Context {
         let listed = find::snapshot(archive, &named.snapshot)?;
         let located = find::path(archive, &listed, &named.path)?;
         Ok((listed, located))
+    }
+
+    /// The snapshots that options choose.
+    pub(crate) fn scope(&self, archive: &Archive, range: &Range) -> Result<Scope> {
+        if let Some(connector) = &range.connector {
+            check_connector(archive, connector)?;
+        }
+        let since = range.since.as_ref();
+        let until = range.until.as_ref();
+        Ok(Scope {
+            connector: range.connector.clone(),
+            host: range.host.clone(),
+            since: since.map(|text| self.instant("--since", text)).transpose()?,
+            until: until.map(|text| self.time("--until", text)).transpose()?,
+        })
     }
 
     /// The time that an option names: the last moment of the day, minute or second.

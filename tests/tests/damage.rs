@@ -61,7 +61,10 @@ fn no_byte_of_the_config_changes_unnoticed() {
 /// Where the blocks of a segment are, and whether they hold chunks.
 fn blocks(archive: &Archive, name: Name) -> Vec<(std::ops::Range<usize>, bool)> {
     let index = archive.reader().index();
-    let segment = index.segments().find(|s| s.name == name).expect("it is intact");
+    let segment = index
+        .segments()
+        .find(|segment| segment.name == name)
+        .expect("it is intact");
     let chunks: BTreeSet<u32> = segment
         .directory
         .objects
@@ -270,7 +273,8 @@ fn twice() -> (Sample, [Id; 2]) {
     let archive = open(&store_of(&sample.files));
     let data = [Kind::Chunk, Kind::ChunkList, Kind::Tree];
     let objects = data.map(|kind| {
-        let of_kind = objects_of(&archive, &[kind]);
+        let kinds = [kind];
+        let of_kind = objects_of(&archive, &kinds);
         let whole = of_kind.map(|at| archive.reader().get(kind, at.object.id).expect("intact"));
         whole.map(|plain| Laid::whole(kind, &plain)).collect()
     });

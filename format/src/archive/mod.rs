@@ -21,6 +21,8 @@ mod transfer;
 mod upkeep;
 mod vanished;
 mod verify;
+mod verify_tables;
+mod views;
 mod walk;
 mod writer;
 
@@ -38,8 +40,11 @@ pub use sets::{ConsistencySet, TornSet};
 pub use snapshot::{Root, SnapshotRequest, Source, Taken};
 pub use stats::Stats;
 pub use transfer::{Choice, Copied, Exported};
-pub use upkeep::Merged;
+pub use upkeep::{IndexLimits, Merged};
 pub use verify::{Damaged, VerifyLevel, VerifyReport};
+pub use views::{
+    Aspect, Gap, Grown, History, Occurrence, Occurrences, Scope, Ticks, Tracks, Turn, Version, Watched,
+};
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Flaw, Malformed, Result};
@@ -84,6 +89,7 @@ pub struct Archive {
     catalog: Catalog,
     damage: Vec<Arc<Error>>,
     memory: Memory,
+    index_limits: IndexLimits,
     makes_deltas: bool,
     /// Whether it is a segment file by itself.
     is_single: bool,
@@ -141,6 +147,7 @@ impl Archive {
             catalog,
             damage: damage.into_iter().map(Arc::new).collect(),
             memory,
+            index_limits: IndexLimits::default(),
             makes_deltas: true,
             is_single: false,
         })
@@ -161,6 +168,7 @@ impl Archive {
     /// What could not be read so far: segments, and pages of the catalogue in intact ones.
     pub fn damage(&self) -> Vec<Arc<Error>> {
         let mut damage = self.damage.clone();
+        damage.extend(self.reader.covered_damage());
         damage.extend(self.catalog.damage());
         damage
     }

@@ -226,6 +226,7 @@ impl<'a, 'scope> Writer<'a, 'scope> {
     }
 
     fn upload(&mut self, sealed: SealedSegment) -> Result<()> {
+        let sealed = self.archive.apart_from_condemned(sealed);
         self.stored_bytes += sealed.bytes.len() as u64;
         self.uploads.put(sealed)
     }

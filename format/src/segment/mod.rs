@@ -2,9 +2,11 @@
 
 mod cache;
 mod check;
+mod directories;
 mod family;
 mod open;
 mod reader;
+mod refresh;
 mod stored;
 mod stream;
 mod writer;

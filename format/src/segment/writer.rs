@@ -258,18 +258,8 @@ impl SegmentWriter {
     }
 
     /// Adds directory and trailer.
-    pub fn seal(mut self) -> SealedSegment {
-        let directory = self.directory.close();
-        let directory_offset = self.bytes.len() as u64;
-        let encoded = directory.encode();
-        let (trailer, trailer_bytes) = Trailer::seal(&self.bytes[..HEADER_BYTES], directory_offset, &encoded);
-        self.bytes.extend_from_slice(&encoded);
-        self.bytes.extend_from_slice(&trailer_bytes);
-        SealedSegment {
-            name: Name::Segment(trailer.seal),
-            bytes: self.bytes,
-            directory,
-        }
+    pub fn seal(self) -> SealedSegment {
+        SealedSegment::of(self.bytes, self.directory.close())
     }
 }
 
@@ -285,6 +275,40 @@ pub struct SealedSegment {
 }
 
 impl SealedSegment {
+    /// Seals blocks and what they hold.
+    fn of(mut bytes: Vec<u8>, directory: Directory) -> Self {
+        let directory_offset = bytes.len() as u64;
+        let encoded = directory.encode();
+        let (trailer, trailer_bytes) = Trailer::seal(&bytes[..HEADER_BYTES], directory_offset, &encoded);
+        bytes.extend_from_slice(&encoded);
+        bytes.extend_from_slice(&trailer_bytes);
+        Self {
+            name: Name::Segment(trailer.seal),
+            bytes,
+            directory,
+        }
+    }
+
+    /// The same under a name that is not taken: a block that belongs to no object makes the difference.
+    #[must_use]
+    pub fn apart_from(mut self, is_taken: impl Fn(Name) -> bool) -> Self {
+        while is_taken(self.name) {
+            let Name::Segment(seal) = self.name else { break };
+            let offset = self.directory.blocks_end();
+            self.bytes.truncate(offset as usize);
+            self.bytes.extend_from_slice(&seal.0);
+            self.directory.blocks.push(BlockEntry {
+                offset,
+                stored_len: seal.0.len() as u32,
+                plain_len: seal.0.len() as u32,
+                method: Method::Raw,
+                check: Id(*blake3::hash(&seal.0).as_bytes()),
+            });
+            self = Self::of(self.bytes, self.directory);
+        }
+        self
+    }
+
     /// What the index needs of it.
     pub fn into_indexed(self) -> IndexedSegment {
         IndexedSegment {
@@ -330,6 +354,18 @@ mod tests {
         assert_eq!(opened.directory, sealed.directory);
         assert_eq!(opened.directory.objects.len(), 5);
         assert_eq!(opened.directory.deltas.len(), 1);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_left_to_others() {
+        let first = sealed();
+        let second = sealed().apart_from(|name| name == first.name);
+        let third = sealed().apart_from(|name| [first.name, second.name].contains(&name));
+        assert!(second.name != first.name && ![first.name, second.name].contains(&third.name));
+        let store = MemoryStore::default();
+        store.put(third.name, &third.bytes).expect("put");
+        let opened = open_segment(&store, third.name, third.bytes.len() as u64, ARCHIVE).expect("open");
+        assert_eq!(opened.directory.objects, first.directory.objects);
     }
 
     // F-012, F-013, F-030, F-035

@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 
-use super::{Lock, LockMode, LockName, Name, Shelf, Store, range_error, slice};
+use super::{Lock, LockMode, LockName, Name, ReadAt, Shelf, Store, range_error, slice};
 
 /// How many mappings, and of how many bytes, are kept for the next read of the same segment. Mapped
 /// pages that were read count as the process's memory.
@@ -113,7 +113,7 @@ impl LocalStore {
         self.root.join(name.to_string())
     }
 
-    fn open(&self, name: Name) -> io::Result<File> {
+    fn open_file(&self, name: Name) -> io::Result<File> {
         File::open(self.path(name))
     }
 
@@ -123,7 +123,7 @@ impl LocalStore {
         if let Some(bytes) = mappings.by_name.get(&name) {
             return Ok(bytes.clone());
         }
-        let file = self.open(name)?;
+        let file = self.open_file(name)?;
         let bytes = if file.metadata()?.len() == 0 {
             Bytes::new()
         } else {
@@ -244,6 +244,16 @@ pub(super) fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64)
     Ok(())
 }
 
+/// Stays readable when its name is gone.
+#[derive(Debug)]
+struct OpenFile(File);
+
+impl ReadAt for OpenFile {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        read_exact_at(&self.0, buffer, offset)
+    }
+}
+
 /// The lock vanishes with the file handle, and so with the process.
 struct FileLock(#[allow(dead_code, reason = "held for its lock")] File);
 
@@ -291,7 +301,7 @@ impl Store for LocalStore {
         if let Some(mappings) = &self.mappings {
             return slice(&self.map(name, mappings)?, range);
         }
-        let file = self.open(name)?;
+        let file = self.open_file(name)?;
         // Compared with the file first, so that a false length allocates nothing.
         if range.start > range.end || range.end > file.metadata()?.len() {
             return Err(range_error());
@@ -299,6 +309,10 @@ impl Store for LocalStore {
         let mut buffer = vec![0; usize::try_from(range.end - range.start).map_err(|_| range_error())?];
         read_exact_at(&file, &mut buffer, range.start)?;
         Ok(buffer.into())
+    }
+
+    fn open(&self, name: Name) -> io::Result<Option<Box<dyn ReadAt>>> {
+        Ok(Some(Box::new(OpenFile(self.open_file(name)?))))
     }
 
     fn put(&self, name: Name, contents: &[u8]) -> io::Result<()> {

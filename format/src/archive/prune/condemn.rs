@@ -12,6 +12,7 @@ use crate::id::Id;
 use crate::index::IndexedSegment;
 use crate::model::Timestamp;
 use crate::progress::Progress;
+use crate::segment::SealedSegment;
 use crate::store::{Name, Shelf};
 use crate::wire::{decode_condemned, encode_condemned};
 
@@ -73,19 +74,20 @@ impl Archive {
 
     pub(super) fn delete(
         &self,
-        segment: &IndexedSegment,
+        segment: Name,
+        len: u64,
         location: &str,
         report: &mut PruneReport,
     ) -> Result<()> {
-        match self.store.delete(segment.name) {
+        match self.store.delete(segment) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             deleted => {
-                deleted.map_err(Error::io("delete", format!("{location}/{}", segment.name)))?;
+                deleted.map_err(Error::io("delete", format!("{location}/{segment}")))?;
                 report.deleted += 1;
-                report.deleted_bytes += segment.len;
+                report.deleted_bytes += len;
             }
         }
-        self.reader.change_index(|index| index.remove(segment.name));
+        self.reader.change_index(|index| index.remove(segment));
         Ok(())
     }
 
@@ -137,27 +139,25 @@ impl Archive {
         let mut marks = Marks::new(&self.reader, progress);
         marks.add_trees(roots)?;
         let index = self.reader.index();
-        let pack = |salt: Option<Id>| {
-            let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
-            for segment in index.segments() {
-                if index.is_condemned(segment.name) && marks.has_any(segment) {
-                    packer.add(&*self.store, segment, |_, id| marks.has(segment, id))?;
-                }
+        let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
+        for (name, _) in index.files() {
+            if index.is_condemned(name) && marks.has_any(name) {
+                let segment = self.segment(name)?;
+                packer.add(&*self.store, &segment, |_, id| marks.has(&segment, id))?;
             }
-            salt.map_or(Ok(()), |salt| packer.add_salt(salt))?;
-            packer.finish()
-        };
-        let mut packed = pack(None)?;
-        // One that came out as it was would have the name of the one that is going to be deleted.
-        while let Some(clash) = packed.iter().find(|sealed| index.is_condemned(sealed.name)) {
-            let Name::Segment(seal) = clash.name else { break };
-            packed = pack(Some(seal))?;
         }
         let mut made = Vec::new();
-        for sealed in packed {
+        for sealed in packer.finish()? {
+            let sealed = self.apart_from_condemned(sealed);
             put(&*self.store, &sealed)?;
             made.push(sealed.into_indexed());
         }
         Ok(made)
+    }
+
+    /// A segment is named by what it holds: one that came out as one that is going to be deleted would be deleted with it.
+    pub(in crate::archive) fn apart_from_condemned(&self, sealed: SealedSegment) -> SealedSegment {
+        let index = self.reader.index();
+        sealed.apart_from(|name| index.is_condemned(name))
     }
 }

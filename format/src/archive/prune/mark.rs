@@ -92,12 +92,15 @@ impl<'a> Marks<'a> {
     }
 
     /// Whether anything of a segment is needed.
-    pub(in crate::archive) fn has_any(&self, segment: &IndexedSegment) -> bool {
-        self.needed.0.contains_key(&segment.name)
+    pub(in crate::archive) fn has_any(&self, segment: Name) -> bool {
+        self.needed.0.contains_key(&segment)
     }
 
     fn add(&mut self, kind: Kind, id: Id, ahead: &mut Vec<Ahead>) -> Result<()> {
-        let at = self.index.find(&id).ok_or(Error::Missing { kind, id })?;
+        let at = match self.index.find(&id) {
+            Some(at) => at,
+            None => self.find_again(&id).ok_or(Error::Missing { kind, id })?,
+        };
         if at.object.kind != kind {
             let flaw = Flaw::new("directory", "object kind", format!("is not {kind}"));
             return Err(Error::Invalid { kind, id, flaw });
@@ -114,6 +117,13 @@ impl<'a> Marks<'a> {
             ahead.push((kind, id));
         }
         Ok(())
+    }
+
+    /// A table may be wrong.
+    fn find_again(&mut self, id: &Id) -> Option<Location> {
+        let found = self.reader.find(id);
+        self.index = self.reader.index();
+        found
     }
 
     /// Marks what an object is made from; false if it cannot be made from the copies that are read first.

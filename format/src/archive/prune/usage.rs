@@ -1,7 +1,6 @@
 //! How much of each segment is needed, and which of them are worth writing anew.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use super::Marks;
 use crate::index::IndexedSegment;
@@ -14,7 +13,8 @@ use crate::wire::{
 /// How much of a segment is needed.
 #[derive(Clone, Debug)]
 pub(super) struct Usage {
-    pub(super) segment: Arc<IndexedSegment>,
+    pub(super) segment: Name,
+    pub(super) len: u64,
     /// About how many bytes would be needed if only what is needed were there.
     used_bytes: u64,
     needed: u64,
@@ -22,12 +22,12 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    pub(super) fn of(segment: &Arc<IndexedSegment>, marks: &Marks<'_>) -> Self {
+    pub(super) fn of(segment: &IndexedSegment, marks: &Marks<'_>) -> Self {
         let directory = &segment.directory;
         let mut in_block = vec![0_u64; directory.blocks.len()];
         let (mut needed, mut deltas) = (0, 0);
         let mut has_data = false;
-        let has_any = marks.has_any(segment);
+        let has_any = marks.has_any(segment.name);
         for object in &directory.objects {
             has_data |= !object.kind.is_of_catalog();
             if object.kind.is_of_catalog() || (has_any && marks.has(segment, &object.id)) {
@@ -45,7 +45,8 @@ impl Usage {
         }
         used_bytes += (HEADER_BYTES + DIRECTORY_HEAD_BYTES + TRAILER_BYTES) as u64;
         Self {
-            segment: Arc::clone(segment),
+            segment: segment.name,
+            len: segment.len,
             used_bytes,
             needed,
             has_data,
@@ -60,8 +61,8 @@ impl Usage {
     /// About how many bytes of it are of no use.
     pub(super) fn unused_bytes(&self) -> u64 {
         match self.is_dead() {
-            true => self.segment.len,
-            false => self.segment.len.saturating_sub(self.used_bytes),
+            true => self.len,
+            false => self.len.saturating_sub(self.used_bytes),
         }
     }
 }
@@ -73,21 +74,17 @@ pub(super) fn to_rewrite(usages: &[Usage], max_unused_percent: f64) -> HashSet<N
         .iter()
         .filter(|usage| usage.has_data && !usage.is_dead() && usage.unused_bytes() > 0)
         .collect();
-    let part = |usage: &Usage| usage.unused_bytes() as f64 / usage.segment.len.max(1) as f64;
-    partly.sort_by(|a, b| {
-        part(b)
-            .total_cmp(&part(a))
-            .then(a.segment.name.cmp(&b.segment.name))
-    });
+    let part = |usage: &Usage| usage.unused_bytes() as f64 / usage.len.max(1) as f64;
+    partly.sort_by(|a, b| part(b).total_cmp(&part(a)).then(a.segment.cmp(&b.segment)));
     let alive = usages.iter().filter(|usage| usage.has_data && !usage.is_dead());
-    let mut stored: u64 = alive.map(|usage| usage.segment.len).sum();
+    let mut stored: u64 = alive.map(|usage| usage.len).sum();
     let mut unused: u64 = partly.iter().map(|usage| usage.unused_bytes()).sum();
     let mut chosen = HashSet::new();
     for usage in partly {
         if unused as f64 <= stored as f64 * max_unused_percent / 100.0 {
             break;
         }
-        chosen.insert(usage.segment.name);
+        chosen.insert(usage.segment);
         unused -= usage.unused_bytes();
         stored -= usage.unused_bytes();
     }

@@ -11,7 +11,7 @@ mod plan;
 mod reach;
 mod select;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -28,7 +28,7 @@ use crate::limits::CHAIN;
 use crate::model::Series;
 use crate::progress::Progress;
 use crate::segment::{ObjectReader, SealedSegment, SegmentWriter, StoredBlock};
-use crate::store::{LockMode, LockName};
+use crate::store::{LockMode, LockName, Name};
 use crate::wire::ArchiveId;
 use carry::{Laying, carry};
 use plan::Plan;
@@ -215,6 +215,7 @@ impl<'a> Here<'a> {
 struct IntoSegments {
     archive: ArchiveId,
     segment: SegmentWriter,
+    condemned: HashSet<Name>,
     uploads: Uploads,
     stored_bytes: u64,
 }
@@ -225,6 +226,7 @@ impl IntoSegments {
         Self {
             archive: id,
             segment: SegmentWriter::small(id),
+            condemned: archive.reader.index().condemned().clone(),
             uploads: Uploads::start(Arc::clone(&archive.store)),
             stored_bytes: 0,
         }
@@ -233,6 +235,8 @@ impl IntoSegments {
     fn seal(&mut self) -> Result<()> {
         let next = SegmentWriter::small(self.archive);
         let sealed = std::mem::replace(&mut self.segment, next).seal();
+        // One that came out as one that is going to be deleted would be deleted with it.
+        let sealed = sealed.apart_from(|name| self.condemned.contains(&name));
         self.stored_bytes += sealed.bytes.len() as u64;
         self.uploads.put(sealed)
     }

@@ -155,8 +155,7 @@ impl Planner<'_> {
 
     /// Whether more bases would stand behind an object than any may have: those in the target are not those of the source.
     fn is_too_far(&self, delta: &Location) -> bool {
-        let mut bases = 0;
-        for at in self.index.chain(delta.clone()) {
+        for (bases, at) in self.index.chain(delta.clone()).enumerate() {
             let Some(at) = at else { return true };
             let travels = self.wanted.contains(&at) || self.extra.contains(&at);
             if !travels {
@@ -166,7 +165,6 @@ impl Planner<'_> {
             if at.delta.is_none() || self.undone.contains(&at) {
                 return false;
             }
-            bases += 1;
         }
         true
     }

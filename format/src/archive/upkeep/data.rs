@@ -189,14 +189,6 @@ impl DataPacker {
         Ok(())
     }
 
-    /// Adds a chunk that nobody needs, so that no segment of the same objects has the same name.
-    pub(in crate::archive) fn add_salt(&mut self, salt: Id) -> Result<()> {
-        let block = &mut self.chunks;
-        let full = block.is_full_for(salt.0.len()).then(|| std::mem::take(block));
-        block.push(Kind::Chunk, Id::of(Kind::Chunk, &salt.0), &salt.0);
-        full.map_or(Ok(()), |full| self.lay(full, false))
-    }
-
     /// The segments that are full by now.
     pub(in crate::archive) fn take_made(&mut self) -> Vec<SealedSegment> {
         std::mem::take(&mut self.made)
