@@ -35,7 +35,7 @@ pub(crate) struct Key {
 /// Where the policies come from.
 pub(crate) enum Policies {
     /// The command line: one for all.
-    One(Policy),
+    One(Box<Policy>),
     /// The profiles: by connector, for the snapshots of one machine.
     OfConnectors {
         host: String,

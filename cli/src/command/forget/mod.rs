@@ -81,7 +81,8 @@ fn carry_out(
         true => 0,
         false => with_progress(&progress, quiet, "forget", || archive.forget(ids))?.snapshots,
     };
-    let totals = Totals::new(kept, forgotten, false);
+    // One that two segments tell of is one.
+    let totals = Totals::new(kept, forgotten.min(ids.len() as u64), false);
     if !args.prune {
         return Ok(totals.with(None, None, started.elapsed()));
     }
@@ -135,7 +136,7 @@ fn policies(cx: &Context, args: &Forget) -> Result<Policies> {
                 .hint("say what to keep, as in --keep-daily 30")
                 .hint("or, to be left with nothing: --unsafe-allow-remove-all"));
         }
-        return Ok(Policies::One(policy));
+        return Ok(Policies::One(Box::new(policy)));
     }
     if !args.group_by.host || !args.group_by.connector {
         return Err(Failure::usage(
