@@ -99,7 +99,7 @@ fn every_option_of_a_policy() {
     assert_eq!(count(&["--keep-within-minutely", "1d"]), 5);
     assert_eq!(count(&["--keep-within-hourly", "1d"]), 5);
     assert_eq!(count(&["--keep-within-daily", "3d"]), 4);
-    assert_eq!(count(&["--keep-within-weekly", "1y"]), 3);
+    assert_eq!(count(&["--keep-within-weekly", "1y"]), 4);
     assert_eq!(count(&["--keep-within-monthly", "1y"]), 2);
     assert_eq!(count(&["--keep-within-yearly", "5y"]), 2);
     assert_eq!(times(&exch, &["--keep-tag", "audit"]), ["2026-03-21T06:00:00Z"]);
@@ -206,27 +206,26 @@ fn a_dry_run_changes_nothing_and_its_bytes_are_exact() {
 #[test]
 fn runs_have_one_row_and_all_rows_can_be_seen() {
     let exch = days();
-    let said = exch.ok(&["forget", "--dry-run", "--keep-last", "3", "--keep-changes"]);
+    let said = exch.ok(&["forget", "--dry-run", "--keep-last", "3"]);
     assert!(
         said.starts_with(
-            "DIR/src of A: keep last 3, every change\n"
-                .replace("DIR", exch.at("").trim_end_matches('/'))
+            "DIR/src of A: keep last 3\n"
+                .replace("DIR", &exch.at("").trim_end_matches('/').to_owned())
                 .as_str()
         ),
         "{said}"
     );
-    assert!(said.contains("last 1 … last 2"), "{said}");
-    assert!(said.contains("last 3, change"), "{said}");
-    assert!(said.contains("×3"), "{said}");
-    assert!(said.contains("  15 kept, 33 to be removed\n"), "{said}");
+    assert!(said.contains("last 1 … last 3"), "{said}");
+    assert!(said.contains("×45"), "{said}");
+    assert!(said.contains("  3 kept, 45 to be removed\n"), "{said}");
     assert!(
-        said.contains("\nwould remove 33 snapshots and keep 15; with a prune would "),
+        said.contains("\nwould remove 45 snapshots and keep 3; with a prune would "),
         "{said}"
     );
     let all = exch.ok(&["forget", "--dry-run", "--keep-last", "3", "--all"]);
     assert_eq!(
-        all.lines().filter(|line| line.contains(" remove")).count(),
-        45 + 1,
+        all.lines().filter(|line| line.contains("  remove")).count(),
+        45,
         "{all}"
     );
 }
@@ -445,9 +444,6 @@ fn without_options_each_connector_has_its_own_policy() {
 
 #[test]
 fn the_last_whole_snapshot_stays() {
-    if !common::is_root() {
-        // Any user is refused to read a file of mode 0.
-    }
     let exch = Exch::with_archive();
     exch.write("src/file", "x");
     exch.share_archive();
@@ -455,7 +451,7 @@ fn the_last_whole_snapshot_stays() {
     at(&exch, "2026-11-22T08:01:00Z", Some("y"), &[]);
     let newest_whole = ids(&exch)[1].clone();
     let secret = exch.write("src/secret", "z");
-    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o0)).expect("permissions");
+    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0)).expect("permissions");
     exch.share_archive();
     for minute in 2..4 {
         let time = format!("2026-11-22T08:0{minute}:00Z");

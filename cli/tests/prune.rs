@@ -16,10 +16,18 @@ fn exch(snapshots: u64) -> Exch {
     let exch = Exch::with_archive();
     exch.write("src/common", noise(1000, 200_000));
     for n in 0..snapshots {
-        exch.write("src/own", noise(n, 300_000));
+        change(&exch, n);
         take(&exch, n);
     }
     exch
+}
+
+/// Another file in the place of that of the snapshot before: of another name, so that none is made from another.
+fn change(exch: &Exch, n: u64) {
+    for name in exch.names("src").iter().filter(|name| *name != "common") {
+        fs::remove_file(exch.path("src").join(name)).expect("remove");
+    }
+    exch.write(&format!("src/own{n}"), noise(n, 300_000));
 }
 
 fn take(exch: &Exch, n: u64) {
@@ -48,7 +56,7 @@ fn has_no_garbage(exch: &Exch, kept: std::ops::Range<u64>) {
     let fresh = Exch::with_archive();
     fresh.write("src/common", noise(1000, 200_000));
     for n in kept {
-        fresh.write("src/own", noise(n, 300_000));
+        change(&fresh, n);
         take(&fresh, n);
     }
     // Pages are packed as it happens; everything else is the same.
@@ -164,13 +172,13 @@ fn a_snapshot_needs_again_what_was_condemned() {
     exch.ok(&["forget", "--keep-last", "1"]);
     let held = writer(&exch);
     exch.json(&["prune"]);
-    exch.write("src/own", noise(0, 300_000));
+    change(&exch, 0);
     take(&exch, 10);
     drop(held);
     exch.ok(&["prune", "--grace", "0", "--max-unused", "0"]);
     exch.verify();
     exch.ok(&["restore", "latest", "--to", "out"]);
-    assert!(fs::read(exch.path("out/src/own")).expect("read") == noise(0, 300_000));
+    assert!(fs::read(exch.path("out/src/own0")).expect("read") == noise(0, 300_000));
 }
 
 #[test]

@@ -81,7 +81,8 @@ fn carry_out(
         true => 0,
         false => with_progress(&progress, quiet, "forget", || archive.forget(ids))?.snapshots,
     };
-    let totals = Totals::new(kept, forgotten, false);
+    // One that two segments tell of is one.
+    let totals = Totals::new(kept, forgotten.min(ids.len() as u64), false);
     if !args.prune {
         return Ok(totals.with(None, None, started.elapsed()));
     }
