@@ -68,6 +68,7 @@ fn needs(command: &Command) -> Needs {
         Command::Snapshots(args) if args.by_connector || (args.gaps && args.every.is_none()) => {
             Needs::Profiles
         }
+        Command::Forget(args) if args.snapshots.is_empty() && args.keep.policy().is_none() => Needs::Profiles,
         Command::Restore(args) if args.procedure.connector.is_some() => Needs::Profiles,
         _ => Needs::Archive,
     }
@@ -109,6 +110,12 @@ fn run(cli: Cli, progress: Arc<Progress>) -> Result<Outcome> {
         Command::Rehearse(args) => command::rehearse::run(cx, &args),
         Command::Recover(args) => command::recover::run(cx, &args),
         Command::Verify(args) => command::verify::run(cx, &args),
+        Command::Forget(args) => command::forget::run(cx, &args),
+        Command::Prune(args) => command::prune::run(cx, &args),
+        Command::Compact => command::compact::run(cx),
+        Command::Copy(args) => command::copy::copy(cx, &args),
+        Command::Export(args) => command::copy::export(cx, &args),
+        Command::Import(args) => command::copy::import(cx, &args),
         Command::Stats(args) if args.growth => command::growth::run(cx, &args),
         Command::Stats(_) => command::stats::run(cx),
         Command::Connectors(args) => command::connectors::run(cx, &args),

@@ -36,17 +36,29 @@ use crate::vectors::Rule;
 pub type Target = fn(&[u8]);
 
 /// All targets, with their names in `fuzz/`.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("archive", archive),
     ("chunker", chunker),
     ("config", config),
     ("cutting", cutting),
+    ("lifecycle", lifecycle),
     ("object", object),
     ("segment", segment),
 ];
 
 /// How many blocks and objects of a segment are looked at.
 const LOOKED_AT: usize = 64;
+
+/// How many bytes of steps are lived through: more would take longer than a fuzzer waits.
+const STEPS_BYTES: usize = 256;
+
+/// The life of an archive.
+pub fn lifecycle(data: &[u8]) {
+    #[cfg(target_os = "linux")]
+    crate::lifecycle::live(&data[..data.len().min(STEPS_BYTES)]);
+    #[cfg(not(target_os = "linux"))]
+    let _ = (data, STEPS_BYTES);
+}
 
 /// The front of an input, taken piece by piece; what is missing is zero.
 struct Input<'a>(&'a [u8]);

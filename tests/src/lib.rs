@@ -8,6 +8,7 @@
 //! - [`archives`] makes, fills, reads and restores archives, [`forge`] and [`laid`] make such as no writer would make,
 //!   [`tearing`] is a store that dies in the middle of a write, [`damaged`] judges what damage costs, and [`counting`] holds
 //!   bounds of memory and time.
+//! - [`lifecycle`] lets an archive live at random, several at it at once, and compares it with a map.
 //! - [`cutting`] holds cutting by all cores against a serial scan, and [`fuzzing`] is what the fuzz targets do.
 //!
 //! [`workload`], [`cutting`] and [`fuzzing`] need no Linux, unlike the others. The program `workload` offers
@@ -44,6 +45,8 @@ mod descent;
 pub mod forge;
 pub mod fuzzing;
 pub mod laid;
+#[cfg(target_os = "linux")]
+pub mod lifecycle;
 pub mod pages;
 pub mod prng;
 #[cfg(target_os = "linux")]

@@ -48,6 +48,11 @@ fn cutting() {
 }
 
 #[test]
+fn lifecycle() {
+    replay("lifecycle");
+}
+
+#[test]
 fn object() {
     replay("object");
 }

@@ -22,6 +22,7 @@ targets: what Restante is to reach, each target as a ratio of two measurements t
   memory        peak memory for a sparse file, dense files and a crowded folder
   watch         a snapshot of three tables every second while a writer changes them in place: none lost, no memory that
                 grows, what is restored is of one moment
+  index         tables of the index over objects that never were: how fast ids are found, and with how much memory
   all           all of these; releases only with --releases
 
   --runs N              how often each figure is taken (default: 5)
@@ -35,6 +36,7 @@ targets: what Restante is to reach, each target as a ratio of two measurements t
   --dense-mib N         the dense files of memory (default: 2048)
   --entries N           the crowded folder of memory (default: 1000000)
   --watch-seconds N     how long watch takes (default: 600)
+  --rows N              the objects of index, also as 1e8 (default: 1e8)
   --restante PATH       the program to measure (default: restante beside this program)
   --dir DIR             where trees and repositories lie meanwhile (default: the system's temporary folder)
   --json FILE           writes every single figure there, too
@@ -65,11 +67,13 @@ pub enum Measurement {
     Memory,
     /// Snapshots on schedule.
     Watch,
+    /// Finding objects by tables.
+    Index,
 }
 
 impl Measurement {
     /// All, in the order of the table.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Threads,
         Self::Tables,
         Self::Whole,
@@ -77,6 +81,7 @@ impl Measurement {
         Self::Releases,
         Self::Memory,
         Self::Watch,
+        Self::Index,
     ];
 
     /// What the command line calls it.
@@ -89,6 +94,7 @@ impl Measurement {
             Self::Releases => "releases",
             Self::Memory => "memory",
             Self::Watch => "watch",
+            Self::Index => "index",
         }
     }
 }
@@ -120,6 +126,8 @@ pub struct Options {
     pub entries: usize,
     /// How many seconds snapshots are taken on schedule.
     pub watch_seconds: u64,
+    /// The objects of the index.
+    pub rows: u64,
     /// The program that this project makes.
     pub restante: PathBuf,
     /// Where trees and repositories lie.
@@ -151,6 +159,7 @@ impl Options {
             dense_bytes: 2048 << 20,
             entries: 1_000_000,
             watch_seconds: 600,
+            rows: 100_000_000,
             restante: beside.unwrap_or(Path::new(".")).join("restante"),
             dir: std::env::temp_dir(),
             json: None,
@@ -179,6 +188,7 @@ impl Options {
                 "--dense-mib" => options.dense_bytes = (at_least_one(&word, &value()?)? as u64) << 20,
                 "--watch-seconds" => options.watch_seconds = at_least_one(&word, &value()?)? as u64,
                 "--entries" => options.entries = at_least_one(&word, &value()?)?,
+                "--rows" => options.rows = rows(&word, &value()?)?,
                 "--restante" => options.restante = absolute(&value()?)?,
                 "--dir" => options.dir = absolute(&value()?)?,
                 "--json" => options.json = Some(absolute(&value()?)?),
@@ -214,6 +224,25 @@ fn at_least_one(option: &str, text: &OsString) -> Result<usize, String> {
     }
 }
 
+/// A number that may be written as `1e8`.
+fn rows(option: &str, text: &OsString) -> Result<u64, String> {
+    let written = text.to_string_lossy();
+    let Some((factor, exponent)) = written.split_once('e') else {
+        return at_least_one(option, text).map(|rows| rows as u64);
+    };
+    let ten = exponent
+        .parse()
+        .ok()
+        .and_then(|exponent| 10_u64.checked_pow(exponent));
+    let rows = factor
+        .parse::<u64>()
+        .ok()
+        .zip(ten)
+        .and_then(|(factor, ten)| factor.checked_mul(ten));
+    rows.filter(|rows| *rows > 0)
+        .ok_or_else(|| format!("{option} takes a number from 1, such as 10000000 or 1e7"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -234,6 +263,7 @@ mod tests {
             .unwrap();
         assert_eq!(some.measurements, [Measurement::Tables, Measurement::Threads]);
         assert_eq!(some.tables_bytes, 3 << 20);
+        assert_eq!(parse(&["--rows", "3e4", "index"]).unwrap().unwrap().rows, 30_000);
         assert_eq!(parse(&["-h"]), Ok(None));
     }
 

@@ -118,8 +118,13 @@ fn date(days: u64) -> (u64, u64, u64) {
 
 /// A time in the local time zone for people, by a `strftime` pattern.
 pub(crate) fn local_time(time: Timestamp, pattern: &str) -> String {
+    in_zone(time, &TimeZone::system(), pattern)
+}
+
+/// A time in a time zone for people, by a `strftime` pattern.
+pub(crate) fn in_zone(time: Timestamp, zone: &TimeZone, pattern: &str) -> String {
     match moment(time) {
-        Some(time) => time.to_zoned(TimeZone::system()).strftime(pattern).to_string(),
+        Some(time) => time.to_zoned(zone.clone()).strftime(pattern).to_string(),
         None => format!("@{}", time.secs),
     }
 }

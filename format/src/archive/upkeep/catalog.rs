@@ -29,7 +29,6 @@ impl Archive {
         let names: Vec<_> = sources.iter().map(|source| source.name).collect();
         let mut runs = self.catalog.runs();
         runs.retain(|run| names.contains(&run.segment));
-        let known_damage = self.catalog.damage().len();
         let (mut made, mut packer) = (Vec::new(), Packer::new(self.config.archive));
         for moment in self.catalog.moments_of(&runs).filter(is_kept) {
             if packer.is_full() {
@@ -40,11 +39,17 @@ impl Archive {
         }
         made.extend(packer.finish()?);
         // What could not be read would be left out without a word.
-        match self.catalog.damage().get(known_damage) {
+        self.refuse_catalog_damage()?;
+        Ok(made)
+    }
+
+    /// Fails if something of the catalogue could not be read.
+    pub(in crate::archive) fn refuse_catalog_damage(&self) -> Result<()> {
+        match self.catalog.damage().first() {
             Some(damage) => Err(Error::Request(format!(
                 "nothing of the catalogue is rewritten while some of it is damaged: {damage}"
             ))),
-            None => Ok(made),
+            None => Ok(()),
         }
     }
 }
