@@ -36,7 +36,7 @@ fn column<'v>(versions: &'v [Value], name: &str) -> Vec<&'v Value> {
 #[test]
 fn versions_and_the_time_in_which_it_was_gone() {
     let (exch, ids) = filled();
-    let path = "/conn-tables/conndata/Tables/gwcor.tbl";
+    let path = "/conn-tables/tables/gwcor.tbl";
     let versions = exch.json_lines(&["history", path]);
     assert_eq!(column(&versions, "type"), ["file", "file", "gone", "file"]);
     assert_eq!(column(&versions, "snapshots"), [2, 1, 1, 1]);
@@ -67,21 +67,16 @@ fn versions_and_the_time_in_which_it_was_gone() {
 #[test]
 fn the_ways_to_name_a_path() {
     let (exch, _) = filled();
-    let wanted = exch.ok(&["history", "/conn-tables/conndata/Tables/gwcor.tbl"]);
+    let wanted = exch.ok(&["history", "/conn-tables/tables/gwcor.tbl"]);
     for args in [
-        &["history", "conn-tables@:conndata/Tables/gwcor.tbl"][..],
-        &[
-            "history",
-            "conndata/Tables/gwcor.tbl",
-            "--connector",
-            "conn-tables",
-        ],
-        &["history", "conndata/Tables/gwcor.tbl"],
-        &["history", "conn-tables@:CONNDATA/tables/GWCOR.TBL"],
+        &["history", "conn-tables@:tables/gwcor.tbl"][..],
+        &["history", "tables/gwcor.tbl", "--connector", "conn-tables"],
+        &["history", "tables/gwcor.tbl"],
+        &["history", "conn-tables@:TABLES/GWCOR.TBL"],
     ] {
         assert_eq!(exch.ok(args), wanted, "{args:?}");
     }
-    let ended = exch.run(&["history", "conn-tables@:conndata/Tables/gwcor.tbx"]);
+    let ended = exch.run(&["history", "conn-tables@:tables/gwcor.tbx"]);
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(ended.stderr.contains("is in none of the snapshots"), "{ended:?}");
     assert!(ended.stderr.contains("did you mean"), "{ended:?}");
@@ -93,7 +88,7 @@ fn the_ways_to_name_a_path() {
 #[test]
 fn a_part_of_the_time() {
     let (exch, ids) = filled();
-    let path = "conn-tables@:conndata/Tables/gwcor.tbl";
+    let path = "conn-tables@:tables/gwcor.tbl";
     let of = |options: &[&str]| exch.json_lines(&[&["history", path], options].concat());
     let late = of(&[
         "--since",

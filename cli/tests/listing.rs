@@ -10,9 +10,13 @@ use serde_json::Value;
 /// Two sources, a minute apart: minutes 0 to 3 without a change behind the first, 4 changed, 5 and 6 without.
 fn filled() -> Exch {
     let exch = Exch::with_archive();
+    exch.write("other/file", "the same");
     for minute in 0..7 {
-        exch.write("src/file", if minute < 4 { "one" } else { "another" });
-        exch.write("other/file", "the same");
+        match minute {
+            0 => exch.write("src/file", "one"),
+            4 => exch.write("src/file", "another"),
+            _ => exch.path("src/file"),
+        };
         let time = |second: u32| format!("2019-05-12T08:0{minute}:{second:02}Z");
         exch.snapshot(&["src", "--time", &time(0)]);
         exch.snapshot(&["other", "--time", &time(30)]);

@@ -216,7 +216,11 @@ struct Line {
 impl Backwards<'_> {
     /// Whether older snapshots make no difference: those before the wanted time only say which of the others are ticks.
     fn is_done(&self, is_before: bool) -> bool {
-        let is_waited_for = |line: &Line| line.waiting.as_ref().is_some_and(|(_, place)| place.is_some());
+        // It may begin a row, or be the oldest of one.
+        let is_waited_for = |line: &Line| {
+            let waiting = line.waiting.as_ref();
+            waiting.is_some_and(|(_, place)| place.is_some() || line.run.is_some())
+        };
         if is_before {
             return !self.lines.iter().any(is_waited_for);
         }
