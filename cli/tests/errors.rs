@@ -351,7 +351,7 @@ fn host_with_id_like(listed: &Listed) -> String {
             host: host(n),
             ..listed.snapshot.clone()
         };
-        Id::of(Kind::Snapshot, &encode_snapshot(&snapshot))
+        Id::of_snapshot(&encode_snapshot(&snapshot))
             .to_string()
             .starts_with(prefix)
     };
@@ -387,10 +387,9 @@ fn an_ambiguous_id() {
     let second = archive
         .catalog()
         .all()
-        .iter()
         .find(|listed| listed.snapshot.host == "b0000000");
     let second = second.expect("the second snapshot");
-    take(&host_with_id_like(second));
+    take(&host_with_id_like(&second));
     let id = second.id.to_string();
     let text = format!(
         "error: \"{}\" is the beginning of 2 snapshot ids\n  \

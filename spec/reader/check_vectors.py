@@ -11,13 +11,15 @@ from blake3 import blake3
 from restante_reader.archive import Archive
 from restante_reader.cut import Parameters, chunk_lengths
 from restante_reader.errors import Damaged, NewerVersion, NotAnArchive, ReaderError
-from restante_reader.objects import (CHUNK, CHUNK_LIST, DECODE, KIND_NAMES, SYNTHETIC, TORN,
-                                     TREE, Entry, Inner, object_id)
+from restante_reader.objects import (CHUNK, CHUNK_LIST, CONTENTS, DECODE, KIND_NAMES, PAGE, SYNTHETIC,
+                                     TORN, TREE, Entry, Inner, decode_snapshot, object_id, snapshot_id,
+                                     tick_id)
 from restante_reader.restore import show
 from restante_reader.verify import verify
 from restante_reader.walk import content, walk
 
 KINDS = {name.replace(" ", "-"): kind for kind, name in KIND_NAMES.items()}
+SNAPSHOT, TICK = "snapshot", "tick"  # not objects, but with ids of their own
 CLASSES = {"damaged": Damaged, "newer": NewerVersion, "not-an-archive": NotAnArchive}
 ZEROS = bytes(1 << 20)
 
@@ -117,6 +119,17 @@ def render_object(kind: int, decoded) -> dict:
                 "owners": [{"uid": owner.uid, "gid": owner.gid, "user": owner.user.hex(),
                             "group": owner.group.hex()} for owner in decoded.owners],
                 "entries": [render_entry(entry) for entry in decoded.entries]}
+    if kind == PAGE:
+        return {"entries": [{"snapshot": entry.plain.hex(), "times": [list(when) for when in entry.times]}
+                            for entry in decoded.entries]}
+    if kind == CONTENTS:
+        return {"pages": [{"id": note.id.hex(), "first": list(note.first), "last": list(note.last),
+                           "moments": note.moments} for note in decoded.pages],
+                "series": [{"host": one.host, "connector": one.connector,
+                            "paths": [path.hex() for path in one.paths], "newest": list(one.newest)}
+                           for one in decoded.series]}
+    if kind == TICK:
+        return {"state": decoded[0].hex(), "time": list(decoded[1])}
     s = decoded
     return {"time": list(s.time), "host": s.host, "connector": s.connector,
             "paths": [path.hex() for path in s.paths], "tags": s.tags, "root": s.root.hex(),
@@ -128,10 +141,19 @@ def render_object(kind: int, decoded) -> dict:
             "unreadable": [[path.hex(), reason] for path, reason in s.unreadable]}
 
 
+def decode_tick(plain: bytes):
+    """The state's id and the time, of which the id of a tick is made."""
+    return plain[:32], (int.from_bytes(plain[32:40], "little", signed=True),
+                        int.from_bytes(plain[40:44], "little"))
+
+
 def check_object(vector: dict):
-    kind, plain = KINDS[vector["kind"]], bytes.fromhex(vector["plain"])
+    name, plain = vector["kind"], bytes.fromhex(vector["plain"])
+    kind = name if name in (SNAPSHOT, TICK) else KINDS[name]
+    decode = {SNAPSHOT: decode_snapshot, TICK: decode_tick, **DECODE}[kind]
+    make_id = {SNAPSHOT: snapshot_id, TICK: lambda plain: tick_id(*decode_tick(plain))}
     try:
-        decoded = DECODE[kind](plain)
+        decoded = decode(plain)
     except Damaged as damage:
         if vector["accept"]:
             raise Wrong(f"rejected: {damage}") from damage
@@ -139,7 +161,7 @@ def check_object(vector: dict):
         return
     if not vector["accept"]:
         raise Wrong(f"accepted, but {vector.get('why')}")
-    difference("id", vector["id"], object_id(kind, plain).hex())
+    difference("id", vector["id"], make_id.get(kind, lambda plain: object_id(kind, plain))(plain).hex())
     if vector.get("decoded") is not None:
         difference("decoded", vector["decoded"], render_object(kind, decoded))
 
@@ -186,15 +208,19 @@ def read_content(archive: Archive, entry: Entry) -> tuple[str, list[list[int]]]:
 
 
 def check_accepted(archive: Archive, case: dict):
-    difference("snapshots", sorted(case["snapshots"]),
-               [id.hex() for id in archive.snapshot_ids()])
+    moments = archive.moments()
+    difference("snapshots", sorted(case["snapshots"]), sorted(moment.id.hex() for moment in moments))
+    difference("moments", case["moments"], [[moment.id.hex(), *moment.time] for moment in moments])
+    snapshots = {moment.id.hex(): moment.snapshot for moment in moments}
 
     def fail(path, damage):
         raise damage
     for id, paths in case["snapshots"].items():
+        if paths is None:
+            continue
         expected = {unquote_to_bytes(path): fields for path, fields in paths.items()}
         seen = set()
-        for event, entry, parts in walk(archive, archive.snapshot(bytes.fromhex(id)).root, fail):
+        for event, entry, parts in walk(archive, snapshots[id].root, fail):
             if event == "leave":
                 continue
             path = b"/".join(parts)

@@ -25,7 +25,7 @@ from restante_reader import cut, objects
 from restante_reader.archive import Archive, check_config
 from restante_reader.codec import Decoder
 from restante_reader.errors import Damaged, NewerVersion, NotAnArchive, ReaderError
-from restante_reader.objects import CHUNK, CHUNK_LIST, SNAPSHOT, TREE
+from restante_reader.objects import CHUNK, CHUNK_LIST, CONTENTS, PAGE, TREE
 from restante_reader.restore import RestoreFailed, restore
 from restante_reader.verify import verify
 from restante_reader.walk import content, walk
@@ -33,7 +33,7 @@ from restante_reader.walk import content, walk
 HERE = Path(__file__).parent
 ARCHIVE_ID = bytes(range(1, 17))
 CONTEXTS = {CHUNK_LIST: "restante 2026 chunk list v1", TREE: "restante 2026 tree v1",
-            SNAPSHOT: "restante 2026 snapshot v1"}
+            PAGE: "restante 2026 page v1", CONTENTS: "restante 2026 contents v1"}
 
 
 # The encoder
@@ -119,6 +119,31 @@ def snapshot_bytes(root, time=(1_700_000_000, 0), host=b"host", connector=None, 
             + items(data(path) + data(reason) for path, reason in unreadable))
 
 
+def page_bytes(*entries):
+    """entries: (snapshot, first time, (change, count) …)"""
+    return items(data(snapshot) + sint(first[0]) + uint(first[1])
+                 + items(sint(change) + uint(count) for change, count in steps)
+                 for snapshot, first, *steps in entries)
+
+
+def contents_bytes(pages, series):
+    """pages: (id, first, last, moments); series: (host, connector, paths, newest)"""
+    def time(t):
+        return sint(t[0]) + uint(t[1])
+    return (items(id + time(first) + time(last) + uint(moments) for id, first, last, moments in pages)
+            + items(data(host) + option(None if connector is None else data(connector))
+                    + items(map(data, paths)) + time(newest)
+                    for host, connector, paths, newest in series))
+
+
+def state_id(plain):
+    return derive("restante 2026 snapshot v1", plain)
+
+
+def tick_id(state, seconds, nanoseconds=0):
+    return derive("restante 2026 tick v1", state + struct.pack("<qI", seconds, nanoseconds))
+
+
 def id_of(kind, plain):
     return blake3(plain).digest() if kind == CHUNK else derive(CONTEXTS[kind], plain)
 
@@ -176,7 +201,16 @@ class Builder:
         return self.add(TREE, inner(*args))
 
     def snapshot(self, root, **named):
-        return self.add(SNAPSHOT, snapshot_bytes(root, **named))
+        """Adds the page of a snapshot; the snapshot's id."""
+        plain = snapshot_bytes(root, **named)
+        self.page((plain, named.get("time", (1_700_000_000, 0))))
+        return state_id(plain)
+
+    def page(self, *entries):
+        return self.add(PAGE, page_bytes(*entries))
+
+    def contents(self, pages, series):
+        return self.add(CONTENTS, contents_bytes(pages, series))
 
     def segment(self, header=None, entries=None, directory=None, trailer=None, encode=None,
                 gap=b"", seal=None):
@@ -266,12 +300,12 @@ def contents(archive):
     def fail(path, damage):
         raise damage
     told = {}
-    for id in archive.snapshot_ids():
-        for event, e, path in walk(archive, archive.snapshot(id).root, fail):
+    for moment in archive.moments():
+        for event, e, path in walk(archive, moment.snapshot.root, fail):
             if event == "leave":
                 continue
             body = [(n, d) for n, d in content(archive, e)] if e.type == "file" else None
-            told[id, b"/".join(path)] = (e.type, e.node, e.mode, e.owner, e.mtime, e.xattrs, body)
+            told[moment.id, b"/".join(path)] = (e.type, e.node, e.mode, e.owner, e.mtime, e.xattrs, body)
     return told
 
 
@@ -489,7 +523,7 @@ class TestSegment(Case):
                 (object(0, 1, blocks), "F-034"), (object(0, 2, 2**32 - 1), "F-034"),
                 (object(0, 3, 0), "F-034"), (object(0, 3, 2**32 - 1), "F-034"),
                 (object(0, 3, 100_000), "F-034"), (object(0, 4, 0), "F-034"),
-                (object(0, 4, 5), "F-034"), (object(0, 5, 1), "F-004"),
+                (object(0, 4, 6), "F-034"), (object(0, 5, 1), "F-004"),
                 (object(0, 6, 1), "F-036")):
             with self.subTest(change=change, requirement=requirement):
                 self.rejects(self.write(b.segment(entries=change)), requirement)
@@ -595,7 +629,7 @@ class TestSegment(Case):
     def test_missing(self):
         b, _, root = small()
         for id in list(b.objects):
-            if b.objects[id][0] != SNAPSHOT:
+            if b.objects[id][0] != PAGE:
                 c = Builder()
                 c.objects = {key: value for key, value in b.objects.items() if key != id}
                 self.rejects(self.write(c.segment()), "F-081")
@@ -635,7 +669,7 @@ class TestDeltas(Case):
         rest = Builder()
         bases = {CHUNK: b"base", CHUNK_LIST: chunk_list(0, (9, None)), TREE: leaf(entry(b"z", FIFO))}
         for kind, plain in list(b.objects.values()):
-            if kind != SNAPSHOT:
+            if kind != PAGE:
                 rest.add(kind, bases[kind])
                 b.delta(kind, plain, bases[kind])
         self.accepts(self.folder(b.segment(), rest.segment()))
@@ -699,7 +733,7 @@ class TestDeltas(Case):
 
         b = self.chain(3)
         kinds = [b.objects[id][0] for id in sorted(b.objects)]
-        snapshot, tree = kinds.index(SNAPSHOT), kinds.index(TREE)
+        page, tree = kinds.index(PAGE), kinds.index(TREE)
         deltas = [i for i, id in enumerate(sorted(b.objects)) if id in b.deltas]
         ids = sorted(b.objects)
         whole = next(i for i in range(len(ids)) if i not in deltas)
@@ -713,7 +747,7 @@ class TestDeltas(Case):
                 (both(lambda objects, deltas: deltas.clear()), "F-036"),
                 (both(lambda objects, table: objects[deltas[0]].__setitem__(6, 0)), "F-036"),
                 (both(lambda objects, table: objects[tree].__setitem__(6, 1)), "F-036"),
-                (both(lambda objects, table: objects[snapshot].__setitem__(6, 1)), "F-034"),
+                (both(lambda objects, table: objects[page].__setitem__(6, 1)), "F-034"),
                 (both(lambda objects, table: table.__setitem__(
                     slice(None), sorted(table + [[whole, 5, bytes(32)]]))), "F-036")):
             with self.subTest(requirement=requirement):
@@ -744,10 +778,10 @@ class TestDeltas(Case):
         b = self.one(with_base=False)
         b.objects[id_of(CHUNK, self.OLD)] = CHUNK_LIST, self.OLD
         self.rejects(self.write(b.segment()), "F-041")
-        # The chunk's id, told of the snapshot
+        # The chunk's id, told of the page
         b = self.one(with_base=False)
         b.deltas[id_of(CHUNK, self.NEW)] = (*b.deltas[id_of(CHUNK, self.NEW)][:2],
-                                            id_of(SNAPSHOT, list(b.objects.values())[-1][1]), 1)
+                                            id_of(PAGE, list(b.objects.values())[-1][1]), 1)
         self.rejects(self.write(b.segment()), "F-041")
 
     def test_copies(self):
@@ -916,7 +950,7 @@ class TestObjects(Case):
     id = bytes(32)
 
     def test_empty(self):
-        for kind in (CHUNK, CHUNK_LIST, TREE, SNAPSHOT):
+        for kind in (CHUNK, CHUNK_LIST, TREE, PAGE, CONTENTS):
             self.decode_fails(kind, b"", "F-042")
 
     def test_every_prefix(self):
@@ -1078,7 +1112,7 @@ class TestObjects(Case):
                 (dict(unreadable=[(b"x", b"y")] * 1001), "F-100"),
                 (dict(unreadable=[(b"x", b"\xff")]), "section 1"),
                 (dict(program=b"\xff"), "section 1")):
-            self.decode_fails(SNAPSHOT, snapshot_bytes(x, **named), requirement)
+            self.decode_fails(PAGE, page_bytes((snapshot_bytes(x, **named), (0, 0))), requirement)
         for named in (dict(time=(-5, 10**9 - 1)), dict(host=b"h" * 1024),
                       dict(connector=b"c" * 256), dict(tags=(b"a", b"b")), dict(parent=x),
                       dict(torn=[b"x"] * 1000, unreadable=[(b"x", b"y")] * 1000), dict(paths=())):
@@ -1086,6 +1120,85 @@ class TestObjects(Case):
         b = Builder()
         b.snapshot(b.leaf(), parent=b"p" * 32)  # F-081: a parent may be gone
         self.accepts(self.write(b.segment()))
+
+    def test_pages(self):
+        x = snapshot_bytes(self.id)
+        minute = 60 * 10**9
+        self.assertEqual(
+            objects.decode_page(page_bytes((x, (5, 7), (minute, 1), (0, 2), (-1, 1)))).entries[0].times,
+            [(5, 7), (65, 7), (125, 7), (185, 7), (245, 6)])
+        for entries in (((x, (0, 0), (1, 65535)),),
+                        ((x, (0, 0), (1, 32767)), (x, (0, 0), (1, 32767))),
+                        ((x, (-2**63, 0), (2**63 - 1, 1)),), ((x, (2**63 - 1, 10**9 - 2), (1, 1)),),
+                        ((x, (0, 0), (5, 0), (1, 1)),), ((x, (0, 0)), (x, (0, 0)))):
+            objects.decode_page(page_bytes(*entries))
+        for entries, requirement in (
+                ((), "section 9"), (((b"no snapshot", (0, 0)),), "F-002"),
+                (((x, (0, 10**9)),), "section 9"), (((x, (0, 0), (1, 65536)),), "F-100"),
+                (((x, (0, 0), (1, 2**64 - 1)),), "F-100"),
+                (((x, (0, 0), (1, 32768)), (x, (0, 0), (1, 32767))), "F-100"),
+                (((x, (0, 0), (0, 1)),), "F-083"), (((x, (0, 0), (-1, 1)),), "F-083"),
+                (((x, (0, 0), (5, 1), (-5, 1)),), "F-083"),
+                (((x, (0, 0), (2**63 - 1, 1), (1, 1)),), "F-083"),
+                (((x, (2**63 - 1, 10**9 - 1), (1, 1)),), "F-083")):
+            with self.subTest(entries=len(entries), requirement=requirement):
+                self.decode_fails(PAGE, page_bytes(*entries), requirement)
+
+    def test_contents(self):
+        x, t = self.id, (5, 0)
+        for pages, series in (([], []), ([(x, t, t, 1), (x, t, (6, 1), 2**64 - 1)], []),
+                              ([], [(b"h" * 1024, b"c" * 256, (b"", b"\xff"), t)] * 2)):
+            objects.decode_contents(contents_bytes(pages, series))
+        for pages, series, requirement in (
+                ([(x, t, t, 0)], [], "section 9"), ([(x, t, (4, 10**9 - 1), 1)], [], "section 9"),
+                ([(x, t, (7, 0), 1), (x, (6, 0), (9, 0), 1)], [], "section 9"),
+                ([(x, (0, 10**9), t, 1)], [], "section 9"), ([], [(b"\xff", None, (), t)], "section 1"),
+                ([], [(b"h" * 1025, None, (), t)], "F-100"), ([], [(b"", b"c" * 257, (), t)], "F-100"),
+                ([], [(b"", None, (), (0, 10**9))], "section 9")):
+            with self.subTest(requirement=requirement):
+                self.decode_fails(CONTENTS, contents_bytes(pages, series), requirement)
+
+    def catalogue(self, change=lambda pages, series: None, more=()):
+        """Two pages of two series, and contents that `change` may make a lie."""
+        b = Builder()
+        tree = b.leaf()
+        one, two = (snapshot_bytes(tree, time=(n, 0), host=host) for n, host in ((10, b"a"), (15, b"b")))
+        second = 10**9
+        ids = [b.page((one, (10, 0), (10 * second, 1), (0, 1)), (two, (15, 0))),
+               b.page((two, (30, 0), (second, 1)))]
+        pages = [[ids[0], (10, 0), (30, 0), 4], [ids[1], (30, 0), (31, 0), 2]]
+        series = [[b"a", None, (b"/p",), (30, 0)], [b"b", None, (b"/p",), (31, 0)]]
+        change(pages, series)
+        b.contents(pages, series)
+        for plain in more:
+            b.add(CONTENTS, plain)
+        one, two = state_id(one), state_id(two)
+        expected = [((10, 0), one), ((15, 0), two), ((20, 0), tick_id(one, 20)), ((30, 0), tick_id(one, 30)),
+                    ((30, 0), tick_id(two, 30)), ((31, 0), tick_id(two, 31))]
+        return self.write(b.segment()), sorted(expected)
+
+    def test_moments(self):
+        path, expected = self.catalogue()
+        self.accepts(path)
+        self.assertEqual([(moment.time, moment.id) for moment in Archive(str(path)).moments()], expected)
+        for change, requirement in (
+                (lambda pages, series: pages.pop(), "F-085"),
+                (lambda pages, series: pages[0].__setitem__(0, bytes(32)), "F-085"),
+                (lambda pages, series: pages.reverse(), "section 9"),
+                (lambda pages, series: series.pop(), "F-087"),
+                (lambda pages, series: series.append(series[0]), "F-087"),
+                (lambda pages, series: series[0].__setitem__(3, (29, 0)), "F-087")):
+            with self.subTest(requirement=requirement):
+                path, expected = self.catalogue(change)
+                self.rejects(path, requirement)
+                # Nothing is lost by it.
+                self.assertEqual([(m.time, m.id) for m in Archive(str(path)).moments()], expected)
+        path, expected = self.catalogue(more=[contents_bytes([], [])])
+        self.rejects(path, "F-085")
+        for field, value in ((1, (9, 0)), (2, (29, 0)), (3, 5)):
+            path, expected = self.catalogue(lambda pages, series: pages[0].__setitem__(field, value))
+            self.rejects(path, "F-086")
+            self.assertEqual([m.time for m in Archive(str(path)).moments()], [(30, 0), (31, 0)])
 
     def test_nesting(self):
         def chain(levels, last=()):
@@ -1339,7 +1452,7 @@ class TestPrograms(Case):
             check_vectors.make_input(i), parameters)) for i in inputs]
         (v / "chunking.json").write_text(json.dumps(dict(vectors=chunking)))
         b, snapshot, root = small()
-        names = {CHUNK: "chunk", CHUNK_LIST: "chunk-list", TREE: "tree", SNAPSHOT: "snapshot"}
+        names = {CHUNK: "chunk", CHUNK_LIST: "chunk-list", TREE: "tree", PAGE: "page"}
         vectors = [dict(name=str(i), kind=names[kind], plain=plain.hex(), id=id.hex(), accept=True,
                         decoded=check_vectors.render_object(kind, objects.DECODE[kind](plain)))
                    for i, (id, (kind, plain)) in enumerate(b.objects.items())]
@@ -1363,7 +1476,8 @@ class TestPrograms(Case):
                              holes=[[5, 1000]], xattrs={"user.a": "31", "user.b": "00"})
         paths["link"] = dict(type="symlink", target="/nowhere", mode=0o777, uid=0, user="root",
                              mtime=[1_700_000_000, 123_456_789])
-        good = dict(what="x", accept=True, snapshots={snapshot.hex(): paths})
+        found = dict(snapshots={snapshot.hex(): paths}, moments=[[snapshot.hex(), 1_700_000_000, 0]])
+        good = dict(what="x", accept=True, **found)
         case("good", b.segment(), good)
         case("folder", self.folder(b.segment()), good)
         case("bad", b.segment()[:-1], dict(accept=False, **{"class": "damaged"}, why="F-030 x"))
@@ -1371,7 +1485,7 @@ class TestPrograms(Case):
         c.chunk(b"hello")
         torn = c.segment(entries=lambda blocks, table, deltas: blocks[0].__setitem__(5, bytes(32)))
         case("bad-but-whole", self.folder(b.segment(), torn), dict(
-            accept=False, **{"class": "damaged"}, why="section 4", snapshots={snapshot.hex(): paths}))
+            accept=False, **{"class": "damaged"}, why="section 4", **found))
         case("newer", b.segment(header=put(8, b"\2")),
              dict(accept=False, **{"class": "newer"}, why="section 4"))
         case("none", b"none", dict(accept=False, **{"class": "not-an-archive"}, why="F-020"))

@@ -175,7 +175,7 @@ pub fn restore_path(
     overwrite: Option<Overwrite>,
 ) -> Result<RestoreReport> {
     let listed = archive.catalog().get(&snapshot).expect("the snapshot is listed");
-    let located = archive.locate(listed, path)?;
+    let located = archive.locate(&listed, path)?;
     let restore = Restore {
         target: target.to_owned(),
         overwrite,
@@ -247,7 +247,7 @@ pub type Contents = BTreeMap<Vec<u8>, Found>;
 
 /// Everything that an archive holds, by snapshot.
 pub fn read_everything(archive: &Archive) -> BTreeMap<Id, Contents> {
-    let listed = archive.catalog().all().iter();
+    let listed = archive.catalog().all();
     listed
         .map(|listed| (listed.id, read_tree(archive.reader(), listed.snapshot.root)))
         .collect()
@@ -324,7 +324,7 @@ pub fn objects_of(archive: &Archive, kinds: &[Kind]) -> impl Iterator<Item = Loc
 /// The id of the entry's content or tree, for tests that damage just that.
 pub fn object_at(archive: &Archive, snapshot: Id, path: &[u8]) -> Id {
     let listed = archive.catalog().get(&snapshot).expect("the snapshot is listed");
-    match archive.locate(listed, path).expect("the path is in it") {
+    match archive.locate(&listed, path).expect("the path is in it") {
         Located::Root(tree) => tree,
         Located::Entry(_, entry) => match entry.node {
             Node::Dir { tree } => tree,

@@ -9,10 +9,10 @@ use restante_format::archive::{Archive, VerifyReport};
 use restante_format::id::{Id, Kind};
 use restante_format::index::Location;
 use restante_format::store::{MemoryStore, Name};
-use restante_format::wire::Config;
+use restante_format::wire::{Config, decode_page, decode_snapshot};
 
 use crate::archives::{
-    Contents, Found, Place, assert_clean, fine_config, in_memory, open, read_everything, take,
+    Contents, Found, Place, assert_clean, fine_config, in_memory, objects_of, open, read_everything, take,
 };
 use crate::laid::{Laid, lay};
 use crate::prng::Rng;
@@ -23,6 +23,9 @@ pub type Files = BTreeMap<Name, Bytes>;
 /// Everything that an archive holds.
 pub type Everything = BTreeMap<Id, Contents>;
 
+/// The snapshots that each page of an archive holds.
+pub type Pages = BTreeMap<Id, BTreeSet<Id>>;
+
 /// An intact archive: three snapshots, small files with chunk lists, several directories.
 #[derive(Debug)]
 pub struct Sample {
@@ -32,6 +35,41 @@ pub struct Sample {
     pub files: Files,
     /// Everything that it holds.
     pub everything: Everything,
+    /// Its pages.
+    pub pages: Pages,
+}
+
+impl Sample {
+    /// What is in an archive.
+    pub fn of(source: Place, files: Files) -> Self {
+        let archive = open(&store_of(&files));
+        Self {
+            everything: read_everything(&archive),
+            pages: pages_of(&archive),
+            source,
+            files,
+        }
+    }
+}
+
+/// The snapshots in the pages of an archive: decoded anew, apart from its catalogue.
+fn pages_of(archive: &Archive) -> Pages {
+    let pages = objects_of(archive, &[Kind::Page]);
+    let snapshots = |at: Location| {
+        let id = at.object.id;
+        let bytes = archive.reader().get(Kind::Page, id).expect("an intact page");
+        let entries = decode_page(&bytes).expect("a sound page");
+        let ids = entries.iter().flat_map(|entry| {
+            let state = Id::of_snapshot(&entry.snapshot);
+            let taken = decode_snapshot(&entry.snapshot).expect("a sound snapshot").time;
+            entry.times.iter().map(move |time| match *time == taken {
+                true => state,
+                false => state.of_tick(time.secs, time.nanos),
+            })
+        });
+        (id, ids.collect())
+    };
+    pages.map(snapshots).collect()
 }
 
 /// The sample in an archive with another config.
@@ -52,12 +90,7 @@ pub fn sample_with(config: Config) -> Sample {
     take(&mut archive, source.path(), 2);
     fs::remove_file(source.join("list")).expect("remove");
     take(&mut archive, source.path(), 3);
-    let everything = read_everything(&open(&store));
-    Sample {
-        source,
-        files: store.files(),
-        everything,
-    }
+    Sample::of(source, store.files())
 }
 
 /// The sample.
@@ -103,11 +136,7 @@ pub fn sample_of_deltas() -> Sample {
     };
     let counts = [Kind::Chunk, Kind::ChunkList, Kind::Tree].map(count);
     assert!(counts.iter().all(|count| *count >= 2), "{counts:?}");
-    Sample {
-        source: Place::new(),
-        files,
-        everything: read_everything(&archive),
-    }
+    Sample::of(Place::new(), files)
 }
 
 /// A store with these files.
@@ -165,12 +194,12 @@ pub fn true_loss(archive: &Archive, intact: &Everything) -> Loss {
     loss
 }
 
-/// What a report says is lost.
-pub fn told_loss(report: &VerifyReport) -> Loss {
+/// What a report says is lost. Snapshots are lost with the pages that they are in.
+pub fn told_loss(report: &VerifyReport, sample: &Sample) -> Loss {
     let mut loss = Loss::default();
     for damaged in &report.damaged {
-        if let Some((Kind::Snapshot, id)) = damaged.object {
-            loss.snapshots.insert(id);
+        if let Some((Kind::Page, id)) = damaged.object {
+            loss.snapshots.extend(&sample.pages[&id]);
         }
         for snapshot in &damaged.snapshots {
             loss.paths

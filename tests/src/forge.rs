@@ -10,11 +10,12 @@ use restante_format::id::{Id, Kind};
 use restante_format::model::{Content, Counts, Entry, Meta, Node, Snapshot, Timestamp};
 use restante_format::segment::{Delta, PlainBlock, SealedSegment, SegmentWriter};
 use restante_format::store::{MemoryStore, Name, Store};
-use restante_format::wire::{Child, Item, ListNode, TreeNode, encode_snapshot};
+use restante_format::wire::{Child, Item, ListNode, TreeNode};
 
 use crate::archives::{Place, config, restore_tree, verify};
 use crate::counting::bounded;
 use crate::laid::frame;
+use crate::pages::{page_of_one, state_id};
 
 /// A segment that is filled object by object, each in a block of its own.
 #[derive(Debug)]
@@ -101,9 +102,11 @@ impl Forge {
         self.object(Kind::ChunkList, &ListNode { level, items }.encode())
     }
 
-    /// Adds a snapshot of a root tree.
+    /// Adds a page with a snapshot of a root tree; the snapshot's id.
     pub fn snapshot(&mut self, root: Id) -> Id {
-        self.object(Kind::Snapshot, &encode_snapshot(&snapshot(root)))
+        let snapshot = snapshot(root);
+        self.object(Kind::Page, &page_of_one(&snapshot));
+        state_id(&snapshot)
     }
 
     /// The segment.

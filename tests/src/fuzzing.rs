@@ -20,12 +20,12 @@ use bytes::Bytes;
 use restante_format::chunk::Cutter;
 use restante_format::error::Malformed;
 use restante_format::id::{Id, Kind, derive};
-use restante_format::index::Index;
+use restante_format::limits::PAGE_MOMENTS;
 use restante_format::segment::{ObjectReader, check_block, open_segment};
 use restante_format::store::{MemoryStore, Name};
 use restante_format::wire::{
-    ArchiveId, CONFIG_BYTES, Chunker, Config, Directory, HEADER_BYTES, ListNode, TRAILER_BYTES, TreeNode,
-    decode_snapshot, encode_snapshot,
+    ArchiveId, CONFIG_BYTES, Chunker, Config, Contents, Directory, HEADER_BYTES, ListNode, PageEntry,
+    TRAILER_BYTES, TreeNode, decode_page, decode_snapshot, encode_page, encode_snapshot,
 };
 
 use self::reference::Reference;
@@ -105,9 +105,8 @@ pub fn segment(data: &[u8]) {
     let damaged = damaged_blocks(&store, &opened);
     let directory = opened.directory.clone();
     let reference = Reference::new(&directory, &bytes);
-    let mut index = Index::default();
-    index.add(opened);
-    let reader = ObjectReader::new(Arc::new(store), index, 1 << 20);
+    let reader = ObjectReader::new(Arc::new(store), archive, 1 << 20);
+    reader.change_index(|index| index.add(opened));
     for (number, object) in (0..).zip(directory.objects.iter().take(LOOKED_AT)) {
         let plain_len = directory
             .delta(number)
@@ -186,11 +185,14 @@ pub fn config(data: &[u8]) {
     }
 }
 
-/// An object: its kind and its plain bytes.
+/// An object: its kind, or one more for a snapshot, and its plain bytes.
 pub fn object(data: &[u8]) {
     let mut input = Input(data);
-    let kind = Kind::ALL[usize::from(input.u8()) % Kind::ALL.len()];
+    let number = usize::from(input.u8()) % (Kind::ALL.len() + 1);
     let plain = input.0;
+    let Some(kind) = Kind::ALL.get(number) else {
+        return snapshot(plain);
+    };
     let encoded = match kind {
         Kind::Chunk => return,
         Kind::ChunkList => ListNode::decode(plain).map(|node| {
@@ -209,9 +211,25 @@ pub fn object(data: &[u8]) {
             assert_eq!(TreeNode::decode(&encoded).as_ref(), Ok(&node));
             encoded
         }),
-        Kind::Snapshot => decode_snapshot(plain).map(|snapshot| {
-            let encoded = encode_snapshot(&snapshot);
-            assert_eq!(decode_snapshot(&encoded), Ok(snapshot));
+        Kind::Page => decode_page(plain).map(|entries| {
+            assert_bounds(plain, &entries);
+            let encoded = encode_page(&entries).expect("the times were in one page");
+            assert!(decode_page(&encoded).as_ref() == Ok(&entries));
+            assert!(
+                encoded.len() <= plain.len(),
+                "writers use the shortest form (F-001)"
+            );
+            encoded
+        }),
+        Kind::Contents => Contents::decode(plain).map(|contents| {
+            for pair in contents.pages.windows(2) {
+                assert!(pair[0].last <= pair[1].first);
+            }
+            for note in &contents.pages {
+                assert!(note.first <= note.last && note.moments > 0);
+            }
+            let encoded = contents.encode();
+            assert_eq!(Contents::decode(&encoded), Ok(contents));
             assert!(
                 encoded.len() <= plain.len(),
                 "writers use the shortest form (F-001)"
@@ -220,12 +238,40 @@ pub fn object(data: &[u8]) {
         }),
     };
     if let Ok(encoded) = encoded {
-        assert_eq!(
-            encoded_again(kind, &encoded),
-            encoded,
+        assert!(
+            encoded_again(*kind, &encoded) == encoded,
             "one value has one encoding"
         );
     }
+}
+
+/// A page has times, no more than it may, in order, and its snapshots are no longer than itself.
+fn assert_bounds(plain: &[u8], entries: &[PageEntry]) {
+    let times: usize = entries.iter().map(|entry| entry.times.len()).sum();
+    assert!((1..=PAGE_MOMENTS).contains(&times), "{times} times");
+    let snapshots: usize = entries.iter().map(|entry| entry.snapshot.len()).sum();
+    assert!(snapshots < plain.len());
+    for entry in entries {
+        assert!(!entry.times.is_empty());
+        assert!(entry.times.iter().all(|time| time.nanos < 1_000_000_000));
+        assert!(entry.times.windows(2).all(|pair| pair[0] < pair[1]), "F-083");
+    }
+}
+
+fn snapshot(plain: &[u8]) {
+    let Ok(snapshot) = decode_snapshot(plain) else {
+        return;
+    };
+    let encoded = encode_snapshot(&snapshot);
+    assert_eq!(decode_snapshot(&encoded).as_ref(), Ok(&snapshot));
+    assert!(
+        encoded.len() <= plain.len(),
+        "writers use the shortest form (F-001)"
+    );
+    assert!(
+        encode_snapshot(&snapshot) == encoded,
+        "one value has one encoding"
+    );
 }
 
 fn encoded_again(kind: Kind, plain: &[u8]) -> Vec<u8> {
@@ -233,7 +279,8 @@ fn encoded_again(kind: Kind, plain: &[u8]) -> Vec<u8> {
         Kind::Chunk => Ok(plain.to_vec()),
         Kind::ChunkList => ListNode::decode(plain).map(|node| node.encode()),
         Kind::Tree => TreeNode::decode(plain).map(|node| node.encode()),
-        Kind::Snapshot => decode_snapshot(plain).map(|snapshot| encode_snapshot(&snapshot)),
+        Kind::Page => decode_page(plain).map(|entries| encode_page(&entries).expect("it was one page")),
+        Kind::Contents => Contents::decode(plain).map(|contents| contents.encode()),
     };
     again.expect("it was decoded a moment ago")
 }

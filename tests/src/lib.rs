@@ -44,6 +44,7 @@ mod descent;
 pub mod forge;
 pub mod fuzzing;
 pub mod laid;
+pub mod pages;
 pub mod prng;
 #[cfg(target_os = "linux")]
 pub mod tearing;

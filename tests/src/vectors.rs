@@ -8,6 +8,7 @@ mod chunking;
 mod deltas;
 mod maker;
 mod objects;
+mod pages;
 mod parts;
 mod rejected;
 mod smallest;

@@ -360,7 +360,7 @@ fn a_tree_with_more_paths_than_atoms_is_verified_in_time() {
         let sound = doubling(64, |f| f.tree(vec![]));
         assert!(verified(&sound).damaged.is_empty());
         let diff = |archive: &Archive| {
-            let root = archive.catalog().all()[0].snapshot.root;
+            let root = archive.catalog().all().next().expect("a snapshot").snapshot.root;
             restante_format::archive::diff(
                 archive.reader(),
                 root,
@@ -457,7 +457,7 @@ fn a_directory_that_claims_much_gets_nothing() {
         archive
             .damage()
             .iter()
-            .filter(|error| matches!(error, Error::Damaged(_)))
+            .filter(|error| matches!(***error, Error::Damaged(_)))
             .count(),
         5
     );

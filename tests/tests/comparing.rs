@@ -50,7 +50,7 @@ fn source() -> Place {
 
 fn located(archive: &Archive, snapshot: Id, path: &str) -> Located {
     let listed = archive.catalog().get(&snapshot).expect("it is listed");
-    archive.locate(listed, path.as_bytes()).expect("it is there")
+    archive.locate(&listed, path.as_bytes()).expect("it is there")
 }
 
 fn try_compare(archive: &Archive, snapshot: Id, path: &str, folder: &Path) -> Result<CompareReport> {

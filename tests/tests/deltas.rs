@@ -84,7 +84,10 @@ fn four_bytes_of_a_key_file_cost_little_and_so_does_its_directory() {
     }
     // The file, its directory, and the tree above, each with its entries in the segment's directory.
     assert!(changed - unchanged <= 700, "{} bytes", changed - unchanged);
-    let copy = restored(&archive, archive.catalog().all()[2].id);
+    let copy = restored(
+        &archive,
+        archive.catalog().all().nth(2).expect("a third snapshot").id,
+    );
     assert_same(source.path(), &copy.join("root"));
 }
 

@@ -148,7 +148,11 @@ fn a_step_opens_only_what_it_changed() {
     }
     assert_same(
         source.path(),
-        &restored(&archive, archive.catalog().all()[3].id).join("root"),
+        &restored(
+            &archive,
+            archive.catalog().all().nth(3).expect("a fourth snapshot").id,
+        )
+        .join("root"),
     );
 }
 
@@ -193,7 +197,7 @@ fn a_renamed_file_stores_only_trees() {
     let added = objects_of(&archive, &Kind::ALL).filter(|at| !before.contains(&at.object.id));
     for at in added {
         assert!(
-            [Kind::Tree, Kind::Snapshot].contains(&at.object.kind),
+            [Kind::Tree, Kind::Page].contains(&at.object.kind),
             "a {} was stored",
             at.object.kind
         );

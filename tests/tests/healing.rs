@@ -36,14 +36,7 @@ fn changed_by(source: Place, change: impl FnOnce(&Place)) -> (Sample, [Id; 2]) {
     let first = take(&mut archive, source.path(), 1).id;
     change(&source);
     let second = take(&mut archive, source.path(), 2).id;
-    let everything = read_everything(&archive);
-    let files = store.files();
-    let sample = Sample {
-        source,
-        files,
-        everything,
-    };
-    (sample, [first, second])
+    (Sample::of(source, store.files()), [first, second])
 }
 
 #[test]
@@ -77,11 +70,9 @@ fn lost_trees_below_a_lost_tree_are_stored_again_by_the_next_snapshot() {
     let (store, mut archive) = in_memory(fine_config());
     let taken = take(&mut archive, source.path(), 1);
     let files = without_block_of(&store.files(), taken.snapshot.root);
-    let everything = read_everything(&archive);
     let sample = Sample {
-        source,
         files,
-        everything,
+        ..Sample::of(source, store.files())
     };
     assert_next_snapshot_is_whole(&sample, &sample.files);
 }

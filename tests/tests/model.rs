@@ -257,16 +257,9 @@ fn check(actions: &[Action], config: Config) {
             }
         }
     }
-    assert!(archive.catalog().all().last().is_some_and(|last| {
-        Some(last.snapshot.root)
-            == archive
-                .catalog()
-                .all()
-                .iter()
-                .rev()
-                .nth(1)
-                .map(|l| l.snapshot.root)
-    }));
+    let mut newest = archive.catalog().newest_first();
+    let mut root = || newest.next().map(|moment| moment.state.snapshot.root);
+    assert!(root().is_some_and(|last| Some(last) == root()));
     let archive = open(&store);
     for (id, tree) in &remembered {
         assert_eq!(&tree_of(&archive, *id), tree);

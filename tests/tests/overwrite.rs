@@ -158,7 +158,7 @@ fn a_dry_run_writes_nothing() {
             overwrite: None,
             dry_run: true,
         };
-        let located = archive.locate(listed, b"").expect("locate");
+        let located = archive.locate(&listed, b"").expect("locate");
         let report = archive
             .restore(&located, &restore, &Progress::default())
             .expect("plan");
@@ -174,7 +174,7 @@ fn a_dry_run_foretells_the_restore() {
     let target = Place::new();
     target.write("root/file", b"of the target!");
     let listed = archive.catalog().get(&id).expect("listed");
-    let located = archive.locate(listed, b"root").expect("locate");
+    let located = archive.locate(&listed, b"root").expect("locate");
     for policy in [Overwrite::Never, Overwrite::Always] {
         let run = |dry_run| {
             let restore = Restore {

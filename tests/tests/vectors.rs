@@ -10,11 +10,12 @@ use restante_format::archive::{Archive, VerifyLevel, read_file, walk_tree};
 use restante_format::chunk::Cutter;
 use restante_format::error::{Error, Flaw, Malformed};
 use restante_format::id::{Id, Kind, hex};
-use restante_format::model::{Content, Entry, Node, Snapshot, Timestamp};
+use restante_format::model::{Content, Entry, Node, Series, Snapshot, Timestamp};
 use restante_format::progress::Progress;
 use restante_format::store::{LocalStore, MemoryStore, Name, Store};
 use restante_format::wire::{
-    ArchiveId, Chunker, Config, HEADER_BYTES, Header, ListNode, TreeNode, decode_snapshot,
+    ArchiveId, Chunker, Config, Contents, HEADER_BYTES, Header, ListNode, PageEntry, PageNote, TreeNode,
+    decode_page, decode_snapshot,
 };
 use restante_tests::vectors::{Rule, escape, input_bytes, nested};
 use serde_json::{Map, Value, json};
@@ -89,14 +90,30 @@ fn chunking() {
 
 // Sections 5, 7, 8 and 9
 
-fn kind_of(vector: &Value) -> Kind {
-    match text(vector, "kind") {
-        "chunk" => Kind::Chunk,
-        "chunk-list" => Kind::ChunkList,
-        "tree" => Kind::Tree,
-        "snapshot" => Kind::Snapshot,
+/// The id of an object, or of a snapshot, which is in a page.
+fn id_of(kind: &str, plain: &[u8]) -> Id {
+    match kind {
+        "chunk" => Id::of(Kind::Chunk, plain),
+        "chunk-list" => Id::of(Kind::ChunkList, plain),
+        "tree" => Id::of(Kind::Tree, plain),
+        "page" => Id::of(Kind::Page, plain),
+        "contents" => Id::of(Kind::Contents, plain),
+        "snapshot" => Id::of_snapshot(plain),
+        "tick" => {
+            let (state, time) = tick(plain);
+            state.of_tick(time.secs, time.nanos)
+        }
         other => panic!("no kind of object is called {other}"),
     }
+}
+
+/// What the id of a tick is made of: the state, and the time.
+fn tick(plain: &[u8]) -> (Id, Timestamp) {
+    let time = Timestamp {
+        secs: i64::from_le_bytes(plain[32..40].try_into().expect("8 bytes")),
+        nanos: u32::from_le_bytes(plain[40..].try_into().expect("4 bytes")),
+    };
+    (Id(plain[..32].try_into().expect("32 bytes")), time)
 }
 
 fn time(time: Timestamp) -> Value {
@@ -178,14 +195,48 @@ fn snapshot_json(s: &Snapshot) -> Value {
     })
 }
 
-fn decode(kind: Kind, plain: &[u8]) -> Result<Value, Flaw> {
+fn page_json(plain: &[u8]) -> Result<Value, Flaw> {
+    let entries = decode_page(plain)?;
+    let entry = |entry: &PageEntry| {
+        decode_snapshot(&entry.snapshot)?;
+        let times: Vec<Value> = entry.times.iter().copied().map(time).collect();
+        Ok(json!({"snapshot": hex(&entry.snapshot), "times": times}))
+    };
+    let entries: Result<Vec<Value>, Flaw> = entries.iter().map(entry).collect();
+    Ok(json!({"entries": entries?}))
+}
+
+fn contents_json(contents: &Contents) -> Value {
+    let page = |note: &PageNote| {
+        let (first, last) = (time(note.first), time(note.last));
+        json!({"id": note.id.to_string(), "first": first, "last": last, "moments": note.moments})
+    };
+    let series = |(series, newest): &(Series, Timestamp)| {
+        let paths: Vec<String> = series.paths.iter().map(|path| hex(path)).collect();
+        json!({
+            "host": series.host, "connector": series.connector, "paths": paths, "newest": time(*newest),
+        })
+    };
+    json!({
+        "pages": contents.pages.iter().map(page).collect::<Vec<_>>(),
+        "series": contents.series.iter().map(series).collect::<Vec<_>>(),
+    })
+}
+
+fn decode(kind: &str, plain: &[u8]) -> Result<Value, Flaw> {
     match kind {
         // The directory of a segment refuses an empty object of any kind (F-042).
-        Kind::Chunk if plain.is_empty() => Err(Flaw::new("chunk", "length", "is zero")),
-        Kind::Chunk => Ok(json!({"bytes": hex(plain)})),
-        Kind::ChunkList => ListNode::decode(plain).map(|node| list_json(&node)),
-        Kind::Tree => TreeNode::decode(plain).map(|node| tree_json(&node)),
-        Kind::Snapshot => decode_snapshot(plain).map(|snapshot| snapshot_json(&snapshot)),
+        "chunk" if plain.is_empty() => Err(Flaw::new("chunk", "length", "is zero")),
+        "chunk" => Ok(json!({"bytes": hex(plain)})),
+        "chunk-list" => ListNode::decode(plain).map(|node| list_json(&node)),
+        "tree" => TreeNode::decode(plain).map(|node| tree_json(&node)),
+        "snapshot" => decode_snapshot(plain).map(|snapshot| snapshot_json(&snapshot)),
+        "page" => page_json(plain),
+        "contents" => Contents::decode(plain).map(|contents| contents_json(&contents)),
+        _ => {
+            let (state, of) = tick(plain);
+            Ok(json!({"state": state.to_string(), "time": time(of)}))
+        }
     }
 }
 
@@ -209,7 +260,7 @@ fn objects() {
     for vector in vectors("objects.json") {
         let (name, kind, plain) = (
             text(&vector, "name"),
-            kind_of(&vector),
+            text(&vector, "kind"),
             unhex(text(&vector, "plain")),
         );
         let decoded = decode(kind, &plain);
@@ -222,7 +273,7 @@ fn objects() {
             continue;
         }
         let decoded = decoded.unwrap_or_else(|flaw| panic!("{name} is rejected: {flaw}"));
-        assert_eq!(Id::of(kind, &plain).to_string(), text(&vector, "id"), "{name}");
+        assert_eq!(id_of(kind, &plain).to_string(), text(&vector, "id"), "{name}");
         if let Some(expected) = decoded_of(&vector) {
             assert_eq!(decoded, expected, "{name}");
         }
@@ -344,9 +395,17 @@ fn check_accepted(name: &str, archive: &Archive, case: &Value) {
 
 fn check_snapshots(name: &str, archive: &Archive, case: &Value) {
     let snapshots = case["snapshots"].as_object().expect("snapshots");
-    assert_eq!(archive.catalog().all().len(), snapshots.len(), "{name}");
+    assert_eq!(archive.catalog().len(), snapshots.len(), "{name}");
+    let moments = archive.catalog().oldest_first();
+    let moments: Vec<Value> = moments
+        .map(|moment| json!([moment.id().to_string(), moment.time.secs, moment.time.nanos]))
+        .collect();
+    assert_eq!(json!(moments), case["moments"], "{name}: F-082");
     for listed in archive.catalog().all() {
-        let paths = snapshots[&listed.id.to_string()].as_object().expect("paths");
+        // A case need not tell everything.
+        let Some(paths) = snapshots[&listed.id.to_string()].as_object() else {
+            continue;
+        };
         let mut seen = 0;
         for walked in walk_tree(archive.reader(), listed.snapshot.root, b"") {
             let (path, entry) = walked.expect("a sound tree");

@@ -83,6 +83,8 @@ impl Archive {
         let ends = |segment: &Arc<IndexedSegment>| segment.len - segment.directory.blocks_len();
         report.bytes = index.segments().map(ends).sum();
         if level == VerifyLevel::Full {
+            let unfit = self.catalog.unfit_contents();
+            report.damaged.extend(unfit.iter().map(Damaged::from_error));
             self.check_blocks(progress, &mut report, &mut lost)?;
         }
         let mut follow = Follow::new(&self.reader, &mut lost, progress);

@@ -19,7 +19,7 @@ use crate::model::{Series, Timestamp};
 use crate::segment::ObjectReader;
 use crate::store::Name;
 use crate::wire::PageNote;
-use run::{Found, Page};
+use run::{Found, Page, series_of};
 use walk::Way;
 
 /// How many pages are kept in memory for whoever needs them next.
@@ -185,6 +185,29 @@ impl Catalog {
             }
         }
         newest
+    }
+
+    /// What the segments say about their series although it is not so: every page is read for it. Where pages cannot be
+    /// read, nobody can tell.
+    pub fn unfit_contents(&self) -> Vec<Error> {
+        let sorted = |mut series: Vec<(Series, Timestamp)>| {
+            series.sort();
+            series
+        };
+        let mut unfit = Vec::new();
+        for run in self.runs() {
+            let Some(id) = run.contents else { continue };
+            let is_readable = run.pages.iter().all(|note| self.page(note).is_ok());
+            let moments = self.moments_of(std::slice::from_ref(&run));
+            if is_readable && sorted(series_of(moments)) != sorted(run.series.clone()) {
+                unfit.push(Error::Invalid {
+                    kind: Kind::Contents,
+                    id,
+                    flaw: Flaw::new("contents", "series", "are not those of the pages"),
+                });
+            }
+        }
+        unfit
     }
 
     /// Whether there is a snapshot of this connector.

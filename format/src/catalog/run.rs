@@ -1,5 +1,6 @@
 //! What one segment says about snapshots: its pages, and what each of them is about.
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -21,6 +22,8 @@ pub struct Run {
     pub pages: Vec<PageNote>,
     /// The newest time of each series.
     pub series: Vec<(Series, Timestamp)>,
+    /// Where that was read, unless it was found in the pages.
+    pub contents: Option<Id>,
 }
 
 /// A page that was read.
@@ -68,10 +71,11 @@ impl Page {
 }
 
 /// The newest time of each series among moments that come in the order of time.
-pub(super) fn series_of<'m>(moments: impl Iterator<Item = &'m Moment>) -> Vec<(Series, Timestamp)> {
+pub(super) fn series_of<M: Borrow<Moment>>(moments: impl Iterator<Item = M>) -> Vec<(Series, Timestamp)> {
     let mut found: Vec<(Series, Timestamp)> = Vec::new();
     let mut last: Option<(*const State, usize)> = None;
     for moment in moments {
+        let moment = moment.borrow();
         let state: *const State = Arc::as_ptr(&moment.state);
         let at = match last {
             // Most moments are of the state of the one before.
@@ -89,6 +93,25 @@ pub(super) fn series_of<'m>(moments: impl Iterator<Item = &'m Moment>) -> Vec<(S
         found[at].1 = found[at].1.max(moment.time);
     }
     found
+}
+
+/// The contents of a segment with these pages.
+fn contents_of(reader: &ObjectReader, id: Id, pages: &BTreeSet<Id>) -> Result<Contents> {
+    let bytes = reader.get(Kind::Contents, id)?;
+    let contents = Contents::decode(&bytes).map_err(|flaw| unfit(id, flaw))?;
+    let told: BTreeSet<Id> = contents.pages.iter().map(|note| note.id).collect();
+    match told == *pages {
+        true => Ok(contents),
+        false => Err(unfit(
+            id,
+            Flaw::new("contents", "pages", "are not those of the segment"),
+        )),
+    }
+}
+
+fn unfit(id: Id, flaw: Flaw) -> Error {
+    let kind = Kind::Contents;
+    Error::Invalid { kind, id, flaw }
 }
 
 /// What a segment says about snapshots.
@@ -117,17 +140,27 @@ impl Found {
             return found;
         }
         let contents: Vec<Id> = of_kind(Kind::Contents).collect();
-        if let [id] = contents[..]
-            && let Ok(bytes) = reader.get(Kind::Contents, id)
-            && let Ok(contents) = Contents::decode(&bytes)
-            && contents.pages.iter().map(|note| note.id).collect::<BTreeSet<_>>() == pages
-        {
-            found.runs.push(Run {
-                segment: segment.name,
-                pages: contents.pages,
-                series: contents.series,
-            });
-            return found;
+        if let Some(id) = contents.first() {
+            let read = match contents.len() {
+                1 => contents_of(reader, *id, &pages),
+                _ => Err(unfit(
+                    *id,
+                    Flaw::new("contents", "object", "is not the only one of its segment"),
+                )),
+            };
+            match read {
+                Ok(contents) => {
+                    found.runs.push(Run {
+                        segment: segment.name,
+                        pages: contents.pages,
+                        series: contents.series,
+                        contents: Some(*id),
+                    });
+                    return found;
+                }
+                // The pages say everything themselves.
+                Err(error) => found.errors.push(error),
+            }
         }
         for id in pages {
             match Page::load(reader, id) {
@@ -136,6 +169,7 @@ impl Found {
                         segment: segment.name,
                         pages: vec![note],
                         series: series_of(page.moments.iter()),
+                        contents: None,
                     }));
                     found.pages.push((id, Arc::new(page)));
                 }

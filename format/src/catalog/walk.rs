@@ -141,6 +141,8 @@ impl<'c> Walk<'c> {
                 return;
             }
         };
+        // Behind it there may be moments of its last time, whose ids come before those in it: the page behind waits beside it.
+        self.add_page_behind(Arc::clone(&run), page);
         let moments = &loaded.moments;
         let first = match (self.way, self.start) {
             (Way::NewestFirst, Some(start)) => moments
@@ -150,21 +152,19 @@ impl<'c> Walk<'c> {
             (Way::OldestFirst, Some(start)) => Some(moments.partition_point(|moment| moment.time < start)),
             (Way::OldestFirst, None) => Some(0),
         };
-        match first {
-            Some(at) => self.add_moment(run, page, loaded, at),
-            None => self.add_page_behind(run, page),
+        if let Some(at) = first {
+            self.add_moment(run, page, loaded, at);
         }
     }
 
     fn add_moment(&mut self, run: Arc<Run>, page: usize, loaded: Arc<Page>, at: usize) {
-        match loaded.moments.get(at).cloned() {
-            Some(moment) => self.heads.push(Head {
+        if let Some(moment) = loaded.moments.get(at).cloned() {
+            self.heads.push(Head {
                 way: self.way,
                 run,
                 page,
                 next: Next::Moment(moment, loaded, at),
-            }),
-            None => self.add_page_behind(run, page),
+            });
         }
     }
 }
@@ -185,7 +185,7 @@ impl Iterator for Walk<'_> {
             match self.way {
                 Way::OldestFirst => self.add_moment(run, page, loaded, at + 1),
                 Way::NewestFirst if at > 0 => self.add_moment(run, page, loaded, at - 1),
-                Way::NewestFirst => self.add_page_behind(run, page),
+                Way::NewestFirst => {}
             }
             if !self.is_next(&moment) {
                 continue;

@@ -4,6 +4,7 @@ use super::codec::{Decode, Encode, from_compact, to_compact};
 use super::tree::StoredTime;
 use crate::error::Flaw;
 use crate::id::Id;
+use crate::limits::{CONNECTOR_BYTES, HOST_BYTES};
 use crate::model::{Series, Timestamp};
 
 /// The contents of the pages of a segment.
@@ -90,6 +91,10 @@ impl Contents {
             pages.push(note);
         }
         let series = |stored: StoredSeries| {
+            let connector = stored.connector.as_deref().unwrap_or_default();
+            if stored.host.len() > HOST_BYTES || connector.len() > CONNECTOR_BYTES {
+                return Err(Flaw::new(PART, "series", "has a longer name than any snapshot"));
+            }
             let series = Series {
                 host: stored.host,
                 connector: stored.connector,

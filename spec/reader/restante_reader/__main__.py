@@ -6,7 +6,7 @@ import stat
 import sys
 import time
 
-from .archive import Archive
+from .archive import Archive, Moment
 from .errors import Damaged, ReaderError
 from .objects import Snapshot
 from .restore import restore, show
@@ -25,28 +25,25 @@ def warn(problem):
     print(problem, file=sys.stderr)
 
 
-def readable(archive: Archive) -> list[tuple[bytes, Snapshot]]:
-    """The snapshots by their time, latest last; damaged ones are told and left out."""
-    found = []
-    for id in archive.snapshot_ids():
-        try:
-            found.append((id, archive.snapshot(id)))
-        except Damaged as damage:
-            archive.problems.append(damage)
-            warn(damage)
-    return sorted(found, key=lambda pair: (pair[1].time, pair[0]))
+def readable(archive: Archive) -> list[Moment]:
+    """The snapshots by their time, latest last; damaged pages are told and left out."""
+    moments, problems = archive.catalogue()
+    for damage in problems:
+        archive.problems.append(damage)
+        warn(damage)
+    return moments
 
 
 def choose(archive: Archive, name: str) -> Snapshot:
+    moments = readable(archive)
     if name == "latest":
-        found = readable(archive)
-        if not found:
+        if not moments:
             raise NoSuchSnapshot("the archive has no snapshot")
-        return found[-1][1]
-    ids = [id for id in archive.snapshot_ids() if name and id.hex().startswith(name.lower())]
-    if len(ids) != 1:
-        raise NoSuchSnapshot(f"{len(ids)} snapshots have an id that starts with {name!r}")
-    return archive.snapshot(ids[0])
+        return moments[-1].snapshot
+    found = [moment for moment in moments if name and moment.id.hex().startswith(name.lower())]
+    if len(found) != 1:
+        raise NoSuchSnapshot(f"{len(found)} snapshots have an id that starts with {name!r}")
+    return found[0].snapshot
 
 
 def show_time(when: tuple[int, int]) -> str:
@@ -62,10 +59,11 @@ def show_text(text: str) -> str:
 
 
 def command_snapshots(archive: Archive, _):
-    for id, snapshot in readable(archive):
+    for moment in readable(archive):
+        snapshot = moment.snapshot
         tags = " ".join("#" + show_text(tag) for tag in snapshot.tags)
         paths = " ".join(show(path) for path in snapshot.paths)
-        print(f"{id.hex()} {show_time(snapshot.time)} {show_text(snapshot.host)} "
+        print(f"{moment.id.hex()} {show_time(moment.time)} {show_text(snapshot.host)} "
               f"files={snapshot.files} dirs={snapshot.dirs} bytes={snapshot.bytes} "
               f"{show_text(snapshot.connector or '')} {paths} {tags}".rstrip())
 

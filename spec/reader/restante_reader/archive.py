@@ -5,14 +5,15 @@ import re
 import stat
 import struct
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Iterator
 
 from blake3 import blake3
 
 from .codec import MAX_CHAIN, MAX_CHUNK, MAX_COPIES
 from .errors import Damaged, NewerVersion, NotAnArchive
-from .objects import (CHUNK, CHUNK_LIST, DECODE, KIND_NAMES, SNAPSHOT, TREE, ChunkList, Inner, Leaf,
-                      Snapshot, check_size, object_id)
+from .objects import (CHUNK, CHUNK_LIST, CONTENTS, DECODE, KIND_NAMES, PAGE, TREE, ChunkList, Contents,
+                      Inner, Leaf, Page, Snapshot, check_size, object_id)
 from .segment import KNOWN_INCOMPATIBLE, ObjectEntry, Segment, decode_zstd, read_at
 
 CONFIG_MAGIC = b"\x89RSTC\r\n\x1a"
@@ -161,6 +162,14 @@ class Reading:
             self.bases -= 1
 
 
+@dataclass(slots=True)
+class Moment:
+    """A snapshot as it was seen at a time: when it was taken, or later, as a tick."""
+    time: tuple[int, int]
+    id: bytes
+    snapshot: Snapshot
+
+
 class Archive:
     """An archive, opened: every segment's header, directory and trailer has been checked.
 
@@ -244,13 +253,79 @@ class Archive:
     def tree(self, id: bytes) -> Leaf | Inner:
         return self.decode(id, TREE)
 
-    def snapshot(self, id: bytes) -> Snapshot:
-        return self.decode(id, SNAPSHOT)
+    def page(self, id: bytes) -> Page:
+        return self.decode(id, PAGE)
 
     def entries(self) -> Iterator[tuple[Segment, ObjectEntry]]:
         for segment in self.segments:
             for index in range(segment.objects):
                 yield segment, segment.object_entry(index)
 
+    def catalogue(self) -> tuple[list[Moment], list[Damaged]]:
+        """All moments, each once, by time and id (F-082), and what is wrong with pages and contents.
+
+        This reader reads all pages, so it needs no contents; it checks them all the same.
+        """
+        moments: dict[tuple[tuple[int, int], bytes], Moment] = {}
+        problems: list[Damaged] = []
+        for segment in self.segments:
+            objects = [segment.object_entry(index) for index in range(segment.objects)]
+            pages: dict[bytes, Page] = {}
+            for id in (entry.id for entry in objects if entry.kind == PAGE):
+                try:
+                    pages[id] = self.page(id)
+                except Damaged as damage:
+                    problems.append(damage)
+            listed = sum(entry.kind == PAGE for entry in objects)
+            all_contents = [entry.id for entry in objects if entry.kind == CONTENTS]
+            if listed and all_contents:
+                try:
+                    self.check_contents(segment, all_contents, pages, listed, problems)
+                except Damaged as damage:
+                    problems.append(damage)
+            for page in pages.values():
+                for entry in page.entries:
+                    for when, id in entry.moments():
+                        moments[when, id] = Moment(when, id, entry.snapshot)
+        return [moments[key] for key in sorted(moments)], problems
+
+    def check_contents(self, segment: Segment, ids: list[bytes], pages: dict[bytes, Page], listed: int,
+                       problems: list[Damaged]):
+        """What contents say, against the pages. A page that is not as they say is left out (F-086)."""
+        what = f"{segment.label}, contents"
+        if len(ids) > 1:
+            raise Damaged("F-085", what, f"{len(ids)} of them")
+        contents: Contents = self.decode(ids[0], CONTENTS)
+        told = {note.id for note in contents.pages}
+        if len(told) != listed or not pages.keys() <= told:
+            raise Damaged("F-085", what, "its pages are not those of the segment")
+        newest: dict[tuple, tuple[int, int]] = {}
+        is_whole = len(pages) == listed
+        for note in contents.pages:
+            page = pages.get(note.id)
+            if page is None:
+                continue
+            times = [when for entry in page.entries for when in entry.times]
+            if (min(times), max(times), len(times)) != (note.first, note.last, note.moments):
+                problems.append(Damaged("F-086", f"page {note.id.hex()}", "not as the contents say"))
+                del pages[note.id]
+                is_whole = False
+                continue
+            for entry in page.entries:
+                series = (entry.snapshot.host, entry.snapshot.connector, tuple(entry.snapshot.paths))
+                newest[series] = max(newest.get(series, entry.times[-1]), entry.times[-1])
+        series = sorted(((one.key(), one.newest) for one in contents.series), key=repr)
+        if is_whole and series != sorted(newest.items(), key=repr):
+            raise Damaged("F-087", what, "its series are not those of the pages")
+
+    def moments(self) -> list[Moment]:
+        return self.catalogue()[0]
+
+    def moment(self, id: bytes) -> Moment:
+        return next(moment for moment in self.moments() if moment.id == id)
+
+    def snapshot(self, id: bytes) -> Snapshot:
+        return self.moment(id).snapshot
+
     def snapshot_ids(self) -> list[bytes]:
-        return sorted({entry.id for _, entry in self.entries() if entry.kind == SNAPSHOT})
+        return sorted(moment.id for moment in self.moments())

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from blake3 import blake3
 
-from .codec import (MAX_ITEMS, MAX_LEVEL, MAX_LISTED_BYTES, MAX_LISTED_PATHS, MAX_NAME, MAX_OBJECT,
-                    MAX_TARGET, MAX_XATTRS, Decoder)
+from .codec import (MAX_ITEMS, MAX_LEVEL, MAX_LISTED_BYTES, MAX_LISTED_PATHS, MAX_MOMENTS, MAX_NAME,
+                    MAX_OBJECT, MAX_TARGET, MAX_XATTRS, Decoder)
 from .errors import Damaged
 
-CHUNK, CHUNK_LIST, TREE, SNAPSHOT = 1, 2, 3, 4
-KIND_NAMES = {CHUNK: "chunk", CHUNK_LIST: "chunk list", TREE: "tree", SNAPSHOT: "snapshot"}
+CHUNK, CHUNK_LIST, TREE, PAGE, CONTENTS = 1, 2, 3, 4, 5
+KIND_NAMES = {CHUNK: "chunk", CHUNK_LIST: "chunk list", TREE: "tree", PAGE: "page",
+              CONTENTS: "contents"}
+BILLION = 10**9
 TORN, SYNTHETIC = 1, 2
 
 
@@ -20,6 +22,16 @@ def object_id(kind: int, plain: bytes) -> bytes:
     if kind == CHUNK:
         return blake3(plain).digest()
     return blake3(plain, derive_key_context=f"restante 2026 {KIND_NAMES[kind]} v1").digest()
+
+
+def snapshot_id(plain: bytes) -> bytes:
+    return blake3(plain, derive_key_context="restante 2026 snapshot v1").digest()
+
+
+def tick_id(state: bytes, time: tuple[int, int]) -> bytes:
+    seconds, nanoseconds = time
+    material = state + seconds.to_bytes(8, "little", signed=True) + nanoseconds.to_bytes(4, "little")
+    return blake3(material, derive_key_context="restante 2026 tick v1").digest()
 
 
 def check_size(kind: int, length: int, what: str):
@@ -260,7 +272,7 @@ class Snapshot:
 
 
 def decode_snapshot(plain: bytes, what: str = "snapshot") -> Snapshot:
-    check_size(SNAPSHOT, len(plain), what)
+    check_size(PAGE, len(plain), what)
     d = Decoder(plain, what)
     time = d.int("time seconds"), d.nanoseconds("time nanoseconds", "section 9")
     host = d.text("host", 1024)
@@ -292,10 +304,114 @@ def decode_snapshot(plain: bytes, what: str = "snapshot") -> Snapshot:
                     torn_count, unreadable_count, torn, unreadable)
 
 
+@dataclass(slots=True)
+class PageEntry:
+    plain: bytes  # the snapshot
+    snapshot: Snapshot
+    times: list[tuple[int, int]]
+
+    def moments(self):
+        """Each time, and the id that the snapshot has as it was seen then."""
+        state = snapshot_id(self.plain)
+        for time in self.times:
+            yield time, state if time == self.snapshot.time else tick_id(state, time)
+
+
+@dataclass(slots=True)
+class Page:
+    entries: list[PageEntry]
+
+
+def decode_page(plain: bytes, what: str = "page") -> Page:
+    check_size(PAGE, len(plain), what)
+    d = Decoder(plain, what)
+    count = d.count("entries")
+    if count == 0:
+        d.fail("section 9", "entries", "none")
+    entries: list[PageEntry] = []
+    room = MAX_MOMENTS
+    for _ in range(count):
+        snapshot = d.bytes("snapshot")
+        decoded = decode_snapshot(snapshot, f"{what}, snapshot")
+        first = d.int("first seconds"), d.nanoseconds("first nanoseconds", "section 9")
+        steps = [(d.int("change"), d.uint("count")) for _ in range(d.count("steps"))]
+        # Before anything is made of it: a few bytes can claim any number.
+        room -= 1 + sum(count for _, count in steps)
+        if room < 0:
+            d.fail("F-100", "steps", f"more than {MAX_MOMENTS} times")
+        entries.append(PageEntry(snapshot, decoded, make_times(d, first, steps)))
+    d.end()
+    return Page(entries)
+
+
+def make_times(d: Decoder, first: tuple[int, int], steps: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    times = [first]
+    at, step = first[0] * BILLION + first[1], 0
+    for change, count in steps:
+        for _ in range(count):
+            step += change
+            at += step
+            if not 0 < step < 1 << 63:
+                d.fail("F-083", "steps", f"a step of {step} ns")
+            if at // BILLION >= 1 << 63:
+                d.fail("F-083", "steps", "a time that cannot be written")
+            times.append(divmod(at, BILLION))
+    return times
+
+
+@dataclass(slots=True)
+class PageNote:
+    id: bytes
+    first: tuple[int, int]
+    last: tuple[int, int]
+    moments: int
+
+
+@dataclass(slots=True)
+class Series:
+    host: str
+    connector: str | None
+    paths: list[bytes]
+    newest: tuple[int, int]
+
+    def key(self) -> tuple:
+        return self.host, self.connector, tuple(self.paths)
+
+
+@dataclass(slots=True)
+class Contents:
+    pages: list[PageNote]
+    series: list[Series]
+
+
+def decode_contents(plain: bytes, what: str = "contents") -> Contents:
+    check_size(CONTENTS, len(plain), what)
+    d = Decoder(plain, what)
+
+    def time(field: str) -> tuple[int, int]:
+        return d.int(f"{field} seconds"), d.nanoseconds(f"{field} nanoseconds", "section 9")
+    pages: list[PageNote] = []
+    for _ in range(d.count("pages")):
+        note = PageNote(d.id("id"), time("first"), time("last"), d.uint("moments"))
+        if note.moments == 0 or note.first > note.last:
+            d.fail("section 9", "pages", "a page of no moments, or with its last before its first")
+        if pages and note.first < pages[-1].last:
+            d.fail("section 9", "pages", "a page begins before the one before it ends")
+        pages.append(note)
+    series = []
+    for _ in range(d.count("series")):
+        host = d.text("host", 1024)
+        connector = d.text("connector", 256) if d.present("connector") else None
+        series.append(Series(host, connector, [d.bytes("paths") for _ in range(d.count("paths"))],
+                             time("newest")))
+    d.end()
+    return Contents(pages, series)
+
+
 def check_chunk(plain: bytes, what: str = "chunk") -> bytes:
     check_size(CHUNK, len(plain), what)
     return plain
 
 
 DECODE = {CHUNK: check_chunk, CHUNK_LIST: decode_chunk_list, TREE: decode_tree,
-          SNAPSHOT: decode_snapshot}
+          PAGE: decode_page, CONTENTS: decode_contents}

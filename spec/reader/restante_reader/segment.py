@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from .codec import MAX_BLOCK, MAX_DIRECTORY, MAX_OBJECT, MAX_SEGMENT, MAX_WINDOW
 from .errors import Damaged, NewerVersion, NotAnArchive
-from .objects import KIND_NAMES, SNAPSHOT
+from .objects import CONTENTS, KIND_NAMES, PAGE
 
 HEADER_MAGIC = b"\x89RSTS\r\n\x1a"
 TRAILER_MAGIC = b"\x89RSTT\r\n\x1a"
@@ -182,8 +182,8 @@ class Segment:
                 self.fail("F-034", at + 44, f"object {i} is of kind {entry.kind}")
             if entry.reserved:
                 self.fail("F-004", at + 45, f"reserved byte of object {i} is not zero")
-            if entry.generation and entry.kind == SNAPSHOT:
-                self.fail("F-034", at + 46, f"object {i} is a snapshot and a delta")
+            if entry.generation and entry.kind in (PAGE, CONTENTS):
+                self.fail("F-034", at + 46, f"object {i} is a page or contents, and a delta")
             before = entry.id
         self.check_deltas(start + self.deltas_start)
 

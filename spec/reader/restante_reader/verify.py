@@ -12,13 +12,10 @@ def verify(archive: Archive) -> list[Damaged]:
     problems = list(archive.problems)
     check_bytes(archive, problems)
     heights: dict[bytes, int] = {}
-    for id in archive.snapshot_ids():
-        try:
-            root = archive.snapshot(id).root
-        except Damaged as damage:
-            problems.append(damage)
-            continue
-        check_tree(archive, root, heights, problems)
+    moments, unfit = archive.catalogue()
+    problems += unfit
+    for moment in moments:
+        check_tree(archive, moment.snapshot.root, heights, problems)
     unique: dict[str, Damaged] = {}
     for problem in problems:
         unique.setdefault(str(problem), problem)

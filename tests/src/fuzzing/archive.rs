@@ -1,23 +1,24 @@
 //! A whole archive out of an input: records that become its config, its segments and the objects in them, whole or as
 //! deltas.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use restante_format::archive::{
     Archive, Located, Overwrite, Restore, VerifyLevel, diff, read_file, walk_tree,
 };
-use restante_format::catalog::{Selector, Which};
+use restante_format::catalog::{Catalog, Moment, Selector, Which};
 use restante_format::error::{Error, Result};
 use restante_format::id::{Id, Kind};
-use restante_format::model::{Entry, Node, Snapshot};
+use restante_format::model::{Entry, Node, Series, Snapshot, Timestamp};
 use restante_format::progress::Progress;
 use restante_format::segment::{Delta, PlainBlock, SegmentWriter};
 use restante_format::store::{MemoryStore, Name};
-use restante_format::wire::{ArchiveId, Chunker, Config};
+use restante_format::wire::{ArchiveId, Chunker, Config, Contents, PageEntry, PageNote, decode_snapshot};
 
 use super::{Input, fix_config, fix_segment};
+use crate::pages::page_of;
 
 /// Where these bytes stand in an object, with one more behind them, the id of the object of that number goes.
 pub(super) const MARK: &[u8; 31] = b"the id of the object of number ";
@@ -39,6 +40,13 @@ pub(super) const DELTA_NEW_SEGMENT: u8 = 32;
 pub(super) const DELTA_FRAME: u8 = 64;
 /// Of deltas: the base is one that is nowhere.
 pub(super) const DELTA_ALONE: u8 = 128;
+/// Of objects: the kind that is a snapshot, which gets a page of its own.
+pub(super) const SNAPSHOT: u8 = 3;
+/// Not a delta but pages of what the records of snapshots before it hold, as [`Builder::pages`] reads it; with `RAW`, the plain
+/// bytes of a page, and with `CONTENTS`, too, of contents.
+pub(super) const PAGES: u8 = DELTA | 3 << 3;
+pub(super) const RAW: u8 = 64;
+pub(super) const CONTENTS: u8 = 128;
 /// Of configs and segments: their checks are made to fit.
 pub(super) const FIX: u8 = 4;
 /// Of segments: the checks of blocks and the ids of objects, too.
@@ -76,6 +84,8 @@ struct Builder {
     block_compressed: bool,
     segment: SegmentWriter,
     damage: Vec<(u8, u32, u8)>,
+    /// The plain bytes of the snapshots.
+    snapshots: Vec<Vec<u8>>,
 }
 
 impl Builder {
@@ -100,9 +110,17 @@ impl Builder {
 
     fn object(&mut self, tag: u8, bytes: &[u8]) {
         let kind = Kind::ALL[usize::from(tag >> 2 & 3)];
-        let plain = self.with_ids(bytes);
+        let mut plain = self.with_ids(bytes);
         if plain.is_empty() || self.ids.len() >= OBJECTS {
             return;
+        }
+        if kind == Kind::Page {
+            let time = decode_snapshot(&plain).map_or(Timestamp::default(), |snapshot| snapshot.time);
+            self.snapshots.push(plain.clone());
+            plain = page_of(&[PageEntry {
+                snapshot: plain,
+                times: vec![time],
+            }]);
         }
         if tag & NEW_SEGMENT != 0 {
             self.close_segment();
@@ -125,7 +143,7 @@ impl Builder {
 
     /// An object once more, as a delta, or a new one.
     fn delta(&mut self, tag: u8, bytes: &[u8]) {
-        // Only the directory of snapshots refuses them.
+        // Only the directory refuses those of pages.
         let kind = Kind::ALL[usize::from(tag >> 3 & 3) % 3];
         let mut input = Input(bytes);
         let (number, generation) = (usize::from(input.u8()), input.u16().max(1));
@@ -161,6 +179,100 @@ impl Builder {
         self.block.push_delta(kind, id, &frame, delta);
         self.ids.push(id);
         self.plains.push(plain);
+    }
+
+    /// A segment with pages. Each takes four bytes for each of its entries: the number of the snapshot, the first time in seconds
+    /// after it was taken, the step, and how many times (the lower half; an entry whose bit 7 is set is the last of its page). With bit 4
+    /// of the last byte of the page, that was the last page; what follows says how the contents differ from what they should be.
+    fn pages(&mut self, tag: u8, bytes: &[u8]) {
+        self.close_segment();
+        if tag & RAW != 0 {
+            let kind = match tag & CONTENTS {
+                0 => Kind::Page,
+                _ => Kind::Contents,
+            };
+            let plain = self.with_ids(bytes);
+            if !plain.is_empty() {
+                self.block.push(kind, Id::of(kind, &plain), &plain);
+            }
+            return;
+        }
+        let mut input = Input(bytes);
+        let mut pages: Vec<(Id, Vec<PageEntry>)> = Vec::new();
+        let mut entries = Vec::new();
+        while !input.0.is_empty() && pages.len() < OBJECTS {
+            let (number, first, step, how) = (input.u8(), input.u8(), input.u8(), input.u8());
+            let Some(plain) = self.snapshots.get(usize::from(number)).cloned() else {
+                break;
+            };
+            let taken = decode_snapshot(&plain).map_or(0, |snapshot| snapshot.time.secs);
+            let time = |n: i64| Timestamp {
+                secs: taken
+                    .saturating_add(i64::from(first.cast_signed()))
+                    .saturating_add(n * (1 + i64::from(step))),
+                nanos: n as u32,
+            };
+            entries.push(PageEntry {
+                snapshot: plain,
+                times: (0..=i64::from(how & 15)).map(time).collect(),
+            });
+            if how & 128 != 0 {
+                let page = std::mem::take(&mut entries);
+                let plain = page_of(&page);
+                pages.push((Id::of(Kind::Page, &plain), page));
+                if how & 16 != 0 {
+                    break;
+                }
+            }
+        }
+        let mut known: HashSet<Id> = HashSet::new();
+        for (id, page) in &pages {
+            if known.insert(*id) {
+                self.block.push(Kind::Page, *id, &page_of(page));
+            }
+        }
+        self.close_block();
+        self.contents(pages, input);
+        self.close_segment();
+    }
+
+    /// The contents of pages, with changes: bytes at places. None if the first byte says so.
+    fn contents(&mut self, pages: Vec<(Id, Vec<PageEntry>)>, mut input: Input<'_>) {
+        let has_none = input.u8() & 1 != 0;
+        if has_none || pages.is_empty() {
+            return;
+        }
+        let mut series: BTreeMap<Series, Timestamp> = BTreeMap::new();
+        let mut note = |(id, page): (Id, Vec<PageEntry>)| {
+            for entry in &page {
+                let Ok(snapshot) = decode_snapshot(&entry.snapshot) else {
+                    continue;
+                };
+                for time in &entry.times {
+                    let newest = series.entry(snapshot.series()).or_insert(*time);
+                    *newest = (*newest).max(*time);
+                }
+            }
+            let times = || page.iter().flat_map(|entry| entry.times.iter().copied());
+            PageNote {
+                id,
+                first: times().min().unwrap_or_default(),
+                last: times().max().unwrap_or_default(),
+                moments: times().count() as u64,
+            }
+        };
+        let mut pages: Vec<PageNote> = pages.into_iter().map(&mut note).collect();
+        pages.sort_by_key(|note| (note.first, note.last));
+        let series = series.into_iter().collect();
+        let mut plain = Contents { pages, series }.encode();
+        while !input.0.is_empty() {
+            let (at, change) = (input.u16(), input.u8());
+            if let Some(byte) = plain.get_mut(usize::from(at)) {
+                *byte ^= change;
+            }
+        }
+        self.block
+            .push(Kind::Contents, Id::of(Kind::Contents, &plain), &plain);
     }
 
     /// Bytes with ids in the place of marks.
@@ -217,6 +329,7 @@ fn build(data: &[u8]) -> MemoryStore {
         block_compressed: false,
         segment: SegmentWriter::new(ARCHIVE),
         damage: Vec::new(),
+        snapshots: Vec::new(),
     };
     let mut input = Input(data);
     while !input.0.is_empty() {
@@ -239,6 +352,7 @@ fn build(data: &[u8]) -> MemoryStore {
                 builder.files.insert(Name::Segment(Id(seal)), segment.into());
             }
             OBJECT => builder.object(tag, bytes),
+            _ if tag & PAGES == PAGES => builder.pages(tag, bytes),
             _ if tag & DELTA == DELTA => builder.delta(tag, bytes),
             _ => {
                 let mut input = Input(bytes);
@@ -272,6 +386,7 @@ pub fn archive(data: &[u8]) {
         }
     }
     archive.stats();
+    look_through(&archive, damaged);
     let mut before: Option<Id> = None;
     let objects = archive.reader().index().object_count();
     for listed in archive.catalog().all() {
@@ -284,7 +399,7 @@ pub fn archive(data: &[u8]) {
         };
         let resolved = archive.catalog().resolve(&selector).expect("it is listed");
         assert_eq!(resolved.id, listed.id);
-        let size = look_at(&archive, listed, damaged);
+        let size = look_at(&archive, &listed, damaged);
         if size.is_some() && blake3::hash(data).as_bytes()[0] < 8 {
             restore(&archive, root, damaged);
         }
@@ -295,6 +410,55 @@ pub fn archive(data: &[u8]) {
             assert!(compared.is_ok() || damaged, "{compared:?}");
         }
         before = Some(root);
+    }
+}
+
+/// The catalogue: both ways, from anywhere, and by series.
+fn look_through(archive: &Archive, damaged: bool) {
+    let catalog = archive.catalog();
+    let name = |moment: Moment| (moment.time, moment.id());
+    let all: Vec<(Timestamp, Id)> = catalog.oldest_first().map(name).collect();
+    assert!(all.windows(2).all(|pair| pair[0] < pair[1]), "F-082");
+    assert_eq!(all.len(), catalog.len());
+    let backwards: Vec<(Timestamp, Id)> = catalog.newest_first().map(name).collect();
+    assert!(all.iter().rev().eq(&backwards), "F-082: the ways do not agree");
+    for (time, _) in all.iter().step_by(1 + all.len() / 4) {
+        let newer = all.iter().filter(|(of, _)| of >= time).copied();
+        assert!(newer.eq(catalog.oldest_first_from(*time).map(name)));
+        let older = all.iter().rev().filter(|(of, _)| of <= time).copied();
+        assert!(older.eq(catalog.newest_first_from(*time).map(name)));
+        let selector = Selector {
+            connector: None,
+            which: Which::At(*time),
+            text: String::new(),
+        };
+        let at = catalog.resolve(&selector).expect("there is one at this time");
+        let newest = all.iter().rev().find(|(of, _)| of <= time).map(|(_, id)| *id);
+        assert_eq!(Some(at.id), newest);
+    }
+    look_for_series(catalog, damaged);
+}
+
+/// The newest of each series, from what the contents say and from the pages.
+fn look_for_series(catalog: &Catalog, damaged: bool) {
+    let mut newest: BTreeMap<Series, Timestamp> = BTreeMap::new();
+    for moment in catalog.oldest_first() {
+        newest.insert(moment.state.snapshot.series(), moment.time);
+    }
+    for (series, time) in catalog.series() {
+        let found = catalog.newest_of(&series);
+        assert!(
+            found
+                .as_ref()
+                .is_none_or(|moment| moment.state.snapshot.is_of(&series))
+        );
+        let found = found.map(|moment| moment.time);
+        // Contents that lie are damage.
+        assert!(damaged || found == Some(time), "F-087: {found:?}, {time:?}");
+        assert_eq!(found.is_some(), newest.contains_key(&series));
+    }
+    if !damaged {
+        assert_eq!(catalog.series(), newest, "F-087");
     }
 }
 

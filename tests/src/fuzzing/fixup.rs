@@ -120,6 +120,11 @@ fn fix_blocks(front: &[u8], blocks: &mut [Vec<u8>]) -> Vec<Vec<u8>> {
     plains
 }
 
+/// Whether objects of the kind of this number are never deltas.
+fn is_of_catalog(kind: u8) -> bool {
+    Kind::from_number(kind).is_some_and(Kind::is_of_catalog)
+}
+
 /// An entry of an object, and that of its delta.
 struct Object {
     entry: Vec<u8>,
@@ -135,7 +140,7 @@ fn with_deltas(entries: Vec<Vec<u8>>, deltas: Vec<Vec<u8>>) -> Vec<Object> {
         let can_be = |number: &usize| {
             objects
                 .get(*number)
-                .is_some_and(|o: &Object| o.delta.is_none() && o.entry[44] != Kind::Snapshot as u8)
+                .is_some_and(|o: &Object| o.delta.is_none() && !is_of_catalog(o.entry[44]))
         };
         let told = Some(u32_at(&delta, 0) as usize).filter(can_be);
         let Some(number) = told.or_else(|| (next..objects.len()).find(can_be)) else {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use restante_format::id::{Id, Kind};
 use restante_format::model::{Content as Stored, Entry, Node};
-use restante_format::wire::{ArchiveId, Child, Chunker, Item as ListItem, ListNode, TreeNode};
+use restante_format::wire::{ArchiveId, Child, Chunker, Item as ListItem, ListNode, TreeNode, decode_page};
 use serde_json::Value;
 
 use super::archive::{
     ARCHIVE, CONFIG, DELTA, DELTA_ALONE, DELTA_FRAME, DELTA_NEW_SEGMENT, FIX, FIX_CONTENTS, MARK, NEW_BLOCK,
-    NEW_SEGMENT, OBJECT, SEGMENT, record,
+    NEW_SEGMENT, OBJECT, SEGMENT, SNAPSHOT, record,
 };
 use crate::vectors::{Content, Item, Maker, Piece, accepted, rejected};
 
@@ -101,7 +101,10 @@ fn as_objects(maker: &Maker) -> Vec<u8> {
         if *kind != last_kind {
             tag |= NEW_BLOCK;
         }
-        if *kind == Kind::Snapshot {
+        // What is not a page of one snapshot has no form of its own.
+        if kind.is_of_catalog() {
+            let snapshot = decode_page(&plain).map_or(Vec::new(), |mut page| page.remove(0).snapshot);
+            plain = snapshot;
             tag |= NEW_SEGMENT;
         }
         last_kind = *kind;
@@ -240,14 +243,15 @@ fn deltas() -> Vec<(&'static str, Vec<u8>)> {
         let mut maker = Maker::new("deltas");
         let root = maker.add(Kind::Tree, &tree(1));
         maker.snapshot_of(root, |_| {});
-        let mut plain = maker.objects.remove(1).2;
+        let page = decode_page(&maker.objects.remove(1).2).expect("a page");
+        let mut plain = page[0].snapshot.clone();
         let at = plain
             .windows(32)
             .position(|window| window == root.0)
             .expect("the root is in it");
         plain[at..at + 31].copy_from_slice(MARK);
         plain[at + 31] = 3;
-        record(OBJECT | (Kind::Snapshot as u8 - 1) << 2 | NEW_SEGMENT, &plain)
+        record(OBJECT | SNAPSHOT << 2 | NEW_SEGMENT, &plain)
     };
     let trees = |tag: u8| {
         [
@@ -290,7 +294,9 @@ fn objects() -> Vec<(String, Vec<u8>)> {
         let kind = match text("kind").as_str() {
             "chunk-list" => 1,
             "tree" => 2,
-            "snapshot" => 3,
+            "page" => 3,
+            "contents" => 4,
+            "snapshot" => 5,
             _ => continue,
         };
         let plain = text("plain");

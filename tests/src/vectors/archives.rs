@@ -8,6 +8,7 @@ use restante_format::wire::{Child, Item as ListItem, ListNode, TreeNode};
 
 use super::maker::{Case, Content, Item, Maker, Piece};
 use super::parts::Parts;
+use crate::pages::entry_of;
 
 /// Bytes that do not compress.
 pub(super) fn noise(text: &str, len: usize) -> Vec<u8> {
@@ -44,6 +45,7 @@ pub fn accepted() -> Vec<Case> {
         raw_and_levels(),
     ]);
     cases.extend(super::deltas::accepted());
+    cases.extend(super::pages::accepted());
     cases
 }
 
@@ -60,7 +62,13 @@ pub(super) fn smallest_maker() -> Maker {
         maker
     };
     let first = make(0);
-    make(first.segment(&first.objects, None).len() as u64)
+    make(
+        first
+            .segments(None)
+            .iter()
+            .map(|segment| segment.len() as u64)
+            .sum(),
+    )
 }
 
 fn smallest() -> Case {
@@ -122,26 +130,26 @@ fn typical() -> Case {
             snapshot.tags = vec!["before-update".into(), "nightly".into()];
         }
     };
+    let mut starts = vec![0];
+    let mut data_and_page = |maker: &Maker| starts.extend([maker.objects.len() - 1, maker.objects.len()]);
     let first = maker.snapshot(&tables(1), request(1_790_000_000, None));
-    let first_objects = maker.objects.len();
-    let second = maker.snapshot(&tables(2), request(1_790_000_060, Some(first)));
-    let second_objects = maker.objects.len();
+    data_and_page(&maker);
+    let second = maker.state(&tables(2), request(1_790_000_060, Some(first)));
+    maker.page(&[entry_of(&second, &[second.time])]);
+    data_and_page(&maker);
     // A tick: nothing has changed.
-    maker.snapshot(&tables(2), request(1_790_000_120, Some(second)));
-    let mut files = maker.files(None);
-    files.retain(|path, _| path.ends_with("config"));
-    for range in [
-        0..first_objects,
-        first_objects..second_objects,
-        second_objects..maker.objects.len(),
-    ] {
-        let segment = Parts::of(&maker.segment(&maker.objects[range], Some(3)));
-        files.insert(format!("archive/{}", segment.path()), segment.bytes());
-    }
+    let later = Timestamp {
+        secs: second.time.secs + 60,
+        ..second.time
+    };
+    maker.page(&[entry_of(&second, &[later])]);
+    starts.push(maker.objects.len());
+    let segment = |pair: &[usize]| maker.segment(&maker.objects[pair[0]..pair[1]], Some(3));
+    let segments: Vec<Vec<u8>> = starts.windows(2).map(segment).collect();
     maker.accepted(
         "typical",
-        "two states of a connector's tables and a tick, a segment each",
-        files,
+        "two states of a connector's tables, two segments each, and a tick",
+        maker.files_of(&segments),
     )
 }
 
@@ -337,6 +345,7 @@ fn deep_nodes() -> Case {
     let mut maker = Maker::new("deep-nodes");
     let described = maker.snapshot(&items, |_| {});
     let paths = maker.snapshots.remove(&described.to_string()).unwrap_or_default();
+    maker.moments.clear();
     maker.objects.retain(|(kind, ..)| *kind == Kind::Chunk);
     let mut level: Vec<Child> = items
         .iter()

@@ -4,11 +4,10 @@ use restante_format::id::{Id, Kind};
 use restante_format::limits::CHAIN;
 use restante_format::model::Snapshot;
 use restante_format::wire::{DELTA_ENTRY_BYTES, OBJECT_ENTRY_BYTES};
-use serde_json::Value;
 use zstd::zstd_safe::CParameter;
 
 use super::archives::{noise, tables};
-use super::maker::{Case, Item, Maker};
+use super::maker::{Case, Item, Maker, with_found};
 use super::parts::Parts;
 use super::rejected::{Files, case, folder};
 use crate::laid::{DeltaOf, Laid, frame, frame_with, lay};
@@ -329,12 +328,12 @@ fn directories() -> Vec<Case> {
             parts.directory.splice(at..at, entry_of(tree));
             counted(parts);
         }),
-        sealed("snapshot", "F-034: a snapshot is never a delta", &|parts| {
-            let snapshot = of_kind(Kind::Snapshot);
-            parts.directory[object(snapshot, 46)] = 1;
-            let before = (0..2).filter(|n| (parts.directory[delta(*n, 0)] as usize) < snapshot);
+        sealed("page", "F-034: a page is never a delta", &|parts| {
+            let page = of_kind(Kind::Page);
+            parts.directory[object(page, 46)] = 1;
+            let before = (0..2).filter(|n| (parts.directory[delta(*n, 0)] as usize) < page);
             let at = delta(before.count(), 0);
-            parts.directory.splice(at..at, entry_of(snapshot));
+            parts.directory.splice(at..at, entry_of(page));
             counted(parts);
         }),
         changed("object-beyond", "F-034", delta(1, 0), &[objects as u8]),
@@ -453,10 +452,10 @@ fn broken_chains() -> Vec<Case> {
             assert_eq!(tree.kind, Kind::Tree);
             blocks[1][0] = delta(&plain[0], &tree.bytes).with(|delta| delta.base = tree.id);
         }),
-        of_blocks("base-is-a-snapshot", "F-041", &|blocks| {
-            let snapshot = blocks[2].last().expect("the snapshot");
-            assert_eq!(snapshot.kind, Kind::Snapshot);
-            blocks[1][0] = delta(&plain[0], &snapshot.bytes).with(|delta| delta.base = snapshot.id);
+        of_blocks("base-is-a-page", "F-041", &|blocks| {
+            let page = blocks[2].last().expect("the page");
+            assert_eq!(page.kind, Kind::Page);
+            blocks[1][0] = delta(&plain[0], &page.bytes).with(|delta| delta.base = page.id);
         }),
         of_blocks("base-told-of-another-kind", "F-040", &|blocks| {
             blocks[0][0].kind = Kind::ChunkList;
@@ -489,7 +488,7 @@ fn broken_chains() -> Vec<Case> {
 
 fn nothing_lost(name: &str, why: &str, maker: Maker, files: Files) -> Case {
     let mut case = case(name, "damaged", why, files);
-    case.document["snapshots"] = Value::Object(maker.snapshots);
+    case.document = with_found(case.document, &maker.found());
     case
 }
 

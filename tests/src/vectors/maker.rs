@@ -1,19 +1,22 @@
 //! Archives made in memory from a description of a tree, together with what a reader must find in them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use restante_format::content::{ListBuilder, ObjectSink, TreeBuilder};
 use restante_format::error::Result;
 use restante_format::id::{Id, Kind, hex};
 use restante_format::model::{
-    Content as Stored, Counts, Entry, Meta, Node, Owner, Snapshot, Timestamp, Unreadable,
+    Content as Stored, Counts, Entry, Meta, Node, Owner, Series, Snapshot, Timestamp, Unreadable,
 };
 use restante_format::segment::{PlainBlock, SegmentWriter};
-use restante_format::wire::{ArchiveId, Chunker, Config, Item as ListItem, encode_snapshot};
+use restante_format::wire::{
+    ArchiveId, Chunker, Config, Contents, Item as ListItem, PageEntry, PageNote, decode_page, decode_snapshot,
+};
 use serde_json::{Map, Value, json};
 
 use crate::laid::Laid;
+use crate::pages::{entry_of, page_of, state_id};
 
 /// A whole-archive vector.
 #[derive(Clone, Debug)]
@@ -45,15 +48,15 @@ impl Case {
 }
 
 fn snapshots_text(snapshots: &Map<String, Value>) -> String {
-    let snapshot = |(id, paths): (&String, &Value)| {
-        let paths: Vec<String> = paths
+    let snapshot = |(id, snapshot): (&String, &Value)| {
+        let paths: Vec<String> = snapshot
             .as_object()
             .into_iter()
             .flatten()
             .map(|(path, fields)| format!("      {}: {fields}", json!(path)))
             .collect();
         match paths.is_empty() {
-            true => format!("    {}: {{}}", json!(id)),
+            true => format!("    {}: {snapshot}", json!(id)),
             false => format!("    {}: {{\n{}\n    }}", json!(id), paths.join(",\n")),
         }
     };
@@ -182,6 +185,8 @@ pub struct Maker {
     pub objects: Vec<(Kind, Id, Vec<u8>)>,
     /// What a reader must find.
     pub snapshots: Map<String, Value>,
+    /// When, and under which id.
+    pub moments: BTreeSet<(Timestamp, Id)>,
 }
 
 impl ObjectSink for Maker {
@@ -199,6 +204,7 @@ impl Maker {
             archive: ArchiveId(archive),
             objects: Vec::new(),
             snapshots: Map::new(),
+            moments: BTreeSet::new(),
         }
     }
 
@@ -269,19 +275,81 @@ impl Maker {
 
     /// Adds a snapshot of these items and notes what a reader must find in it.
     pub fn snapshot(&mut self, items: &[Item], change: impl FnOnce(&mut Snapshot)) -> Id {
-        let root = self.tree(items);
-        let mut paths = Map::new();
-        describe(b"", items, &mut paths);
-        let id = self.snapshot_of(root, change);
-        self.snapshots.insert(id.to_string(), paths.into());
-        id
+        let snapshot = self.state(items, change);
+        self.page(&[entry_of(&snapshot, &[snapshot.time])]);
+        state_id(&snapshot)
     }
 
     /// Adds a snapshot of any tree.
     pub fn snapshot_of(&mut self, root: Id, change: impl FnOnce(&mut Snapshot)) -> Id {
         let mut snapshot = plain_snapshot(root);
         change(&mut snapshot);
-        self.add(Kind::Snapshot, &encode_snapshot(&snapshot))
+        self.page(&[entry_of(&snapshot, &[snapshot.time])]);
+        state_id(&snapshot)
+    }
+
+    /// Notes what a reader must find in a snapshot that has no page yet: all that is in a tree of these items.
+    pub fn state(&mut self, items: &[Item], change: impl FnOnce(&mut Snapshot)) -> Snapshot {
+        let mut snapshot = plain_snapshot(self.tree(items));
+        change(&mut snapshot);
+        let mut paths = Map::new();
+        describe(b"", items, &mut paths);
+        self.snapshots
+            .insert(state_id(&snapshot).to_string(), paths.into());
+        snapshot
+    }
+
+    /// Adds a page; its id. What is described of a state holds for its ticks.
+    pub fn page(&mut self, entries: &[PageEntry]) -> Id {
+        for entry in entries {
+            let (taken, state) = match decode_snapshot(&entry.snapshot) {
+                Ok(snapshot) => (snapshot.time, Id::of_snapshot(&entry.snapshot)),
+                Err(_) => continue,
+            };
+            for time in &entry.times {
+                let id = match *time == taken {
+                    true => state,
+                    false => state.of_tick(time.secs, time.nanos),
+                };
+                self.moments.insert((*time, id));
+                if let Some(paths) = self.snapshots.get(&state.to_string()).cloned() {
+                    self.snapshots.insert(id.to_string(), paths);
+                }
+            }
+        }
+        self.add(Kind::Page, &page_of(entries))
+    }
+
+    /// What the contents of a segment with these pages are.
+    pub fn contents_of(&self, pages: &[Id]) -> Contents {
+        let mut newest: BTreeMap<Series, Timestamp> = BTreeMap::new();
+        let mut note = |id: &Id| {
+            let (.., plain) = self.objects.iter().find(|(_, of, _)| of == id).expect("a page");
+            let mut times = Vec::new();
+            for entry in decode_page(plain).expect("a sound page") {
+                let series = decode_snapshot(&entry.snapshot).expect("a snapshot").series();
+                let last = *entry.times.last().expect("a time");
+                let known = newest.entry(series).or_insert(last);
+                *known = last.max(*known);
+                times.extend(entry.times);
+            }
+            PageNote {
+                id: *id,
+                first: *times.iter().min().expect("a time"),
+                last: *times.iter().max().expect("a time"),
+                moments: times.len() as u64,
+            }
+        };
+        Contents {
+            pages: pages.iter().map(&mut note).collect(),
+            series: newest.into_iter().collect(),
+        }
+    }
+
+    /// Adds the contents of these pages.
+    pub fn contents(&mut self, pages: &[Id]) -> Id {
+        let contents = self.contents_of(pages);
+        self.add(Kind::Contents, &contents.encode())
     }
 
     /// The config.
@@ -294,13 +362,13 @@ impl Maker {
         }
     }
 
-    /// One segment of these objects: chunks, others and snapshots in a block each, compressed if `level` says so.
+    /// One segment of these objects: chunks, others and pages in a block each, compressed if `level` says so, but for the pages.
     pub fn segment(&self, objects: &[(Kind, Id, Vec<u8>)], level: Option<i32>) -> Vec<u8> {
         let mut writer = SegmentWriter::new(self.archive);
         for kinds in [
             &[Kind::Chunk][..],
             &[Kind::ChunkList, Kind::Tree],
-            &[Kind::Snapshot],
+            &[Kind::Page, Kind::Contents],
         ] {
             let mut block = PlainBlock::default();
             for (kind, id, plain) in objects.iter().filter(|(kind, ..)| kinds.contains(kind)) {
@@ -311,7 +379,7 @@ impl Maker {
             }
             if !block.is_empty() {
                 writer.push(match level {
-                    Some(level) if kinds != [Kind::Snapshot] => block.store(level),
+                    Some(level) if !kinds[0].is_of_catalog() => block.store(level),
                     _ => block.store_raw(),
                 });
             }
@@ -326,7 +394,7 @@ impl Maker {
         let lay = |earlier: &[(Kind, Id, Vec<u8>)], (kind, _, plain): &(Kind, Id, Vec<u8>)| {
             let bases = earlier
                 .iter()
-                .filter(|(of, ..)| of == kind && *kind != Kind::Snapshot);
+                .filter(|(of, ..)| of == kind && !kind.is_of_catalog());
             bases
                 .map(|(.., base)| Laid::delta(*kind, plain, base))
                 .min_by_key(|laid| laid.bytes.len())
@@ -342,24 +410,62 @@ impl Maker {
             .collect()
     }
 
-    /// The files of the archive with everything in one segment.
+    /// The bytes of two segments, as a writer keeps them apart: what snapshots are made of, and the snapshots. One may be missing.
+    pub fn segments(&self, level: Option<i32>) -> Vec<Vec<u8>> {
+        let (pages, data): (Vec<_>, Vec<_>) = self
+            .objects
+            .iter()
+            .cloned()
+            .partition(|(kind, ..)| kind.is_of_catalog());
+        [data, pages]
+            .iter()
+            .filter(|objects| !objects.is_empty())
+            .map(|objects| self.segment(objects, level))
+            .collect()
+    }
+
+    /// The files of the archive with these segments.
+    pub fn files_of(&self, segments: &[Vec<u8>]) -> BTreeMap<String, Vec<u8>> {
+        let mut files: BTreeMap<String, Vec<u8>> =
+            [("archive/config".to_owned(), self.config().encode())].into();
+        for segment in segments {
+            let path = super::Parts::of(segment).path();
+            files.insert(format!("archive/{path}"), segment.clone());
+        }
+        files
+    }
+
+    /// The files of the archive with everything in two segments.
     pub fn files(&self, level: Option<i32>) -> BTreeMap<String, Vec<u8>> {
-        let segment = super::Parts::of(&self.segment(&self.objects, level));
-        [
-            ("archive/config".to_owned(), self.config().encode()),
-            (format!("archive/{}", segment.path()), segment.bytes()),
-        ]
-        .into()
+        self.files_of(&self.segments(level))
+    }
+
+    /// What a case says of the snapshots.
+    pub fn found(&self) -> Value {
+        let moments: Vec<Value> = self
+            .moments
+            .iter()
+            .map(|(time, id)| json!([id.to_string(), time.secs, time.nanos]))
+            .collect();
+        json!({"snapshots": self.snapshots, "moments": moments})
     }
 
     /// An accepted case.
     pub fn accepted(&self, name: &str, what: &str, files: BTreeMap<String, Vec<u8>>) -> Case {
         Case {
             name: name.into(),
-            document: json!({"what": what, "accept": true, "snapshots": self.snapshots}),
+            document: with_found(json!({"what": what, "accept": true}), &self.found()),
             files,
         }
     }
+}
+
+/// A case's document with what a reader must find.
+pub(super) fn with_found(mut document: Value, found: &Value) -> Value {
+    if let (Some(fields), Some(found)) = (document.as_object_mut(), found.as_object()) {
+        fields.extend(found.clone());
+    }
+    document
 }
 
 /// A snapshot with as little in it as may be.

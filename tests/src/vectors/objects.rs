@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 /// Compact encoding (section 1), one field after the other.
 #[derive(Clone, Default)]
-struct Bytes(Vec<u8>);
+pub(super) struct Bytes(pub(super) Vec<u8>);
 
 impl Bytes {
-    fn raw(mut self, bytes: &[u8]) -> Self {
+    pub(super) fn raw(mut self, bytes: &[u8]) -> Self {
         self.0.extend_from_slice(bytes);
         self
     }
@@ -17,7 +17,7 @@ impl Bytes {
         self.raw(&[value])
     }
 
-    fn uint(self, value: u64) -> Self {
+    pub(super) fn uint(self, value: u64) -> Self {
         match value {
             0..=250 => self.raw(&[value as u8]),
             251..=0xffff => self.u8(251).raw(&(value as u16).to_le_bytes()),
@@ -32,11 +32,11 @@ impl Bytes {
         self.u8(marker).raw(&value.to_le_bytes()[..width])
     }
 
-    fn int(self, value: i64) -> Self {
+    pub(super) fn int(self, value: i64) -> Self {
         self.uint(((value << 1) ^ (value >> 63)) as u64)
     }
 
-    fn bytes(self, bytes: &[u8]) -> Self {
+    pub(super) fn bytes(self, bytes: &[u8]) -> Self {
         self.uint(bytes.len() as u64).raw(bytes)
     }
 
@@ -47,15 +47,19 @@ impl Bytes {
         }
     }
 
-    fn list<T>(self, items: &[T], encode: impl Fn(Self, &T) -> Self) -> Self {
+    pub(super) fn list<T>(self, items: &[T], encode: impl Fn(Self, &T) -> Self) -> Self {
         items.iter().fold(self.uint(items.len() as u64), encode)
     }
 }
 
 fn accept(kind: &str, number: Kind, name: &str, plain: Vec<u8>, decoded: Value) -> Value {
+    accept_as(kind, Id::of(number, &plain), name, plain, decoded)
+}
+
+fn accept_as(kind: &str, id: Id, name: &str, plain: Vec<u8>, decoded: Value) -> Value {
     json!({
         "name": format!("{kind}: {name}"), "kind": kind, "accept": true,
-        "id": Id::of(number, &plain).to_string(), "plain": hex(&plain), "decoded": decoded,
+        "id": id.to_string(), "plain": hex(&plain), "decoded": decoded,
     })
 }
 
@@ -79,6 +83,9 @@ pub(super) fn vectors() -> Vec<Value> {
     vectors.extend(wide_fields());
     vectors.extend(inner_nodes());
     vectors.extend(snapshots());
+    vectors.extend(ticks());
+    vectors.extend(pages());
+    vectors.extend(contents());
     vectors
 }
 
@@ -609,13 +616,9 @@ fn snapshots() -> Vec<Value> {
     };
     let good = |name: &str, change: Change<'_>| {
         let snapshot = changed(change);
-        accept(
-            "snapshot",
-            Kind::Snapshot,
-            name,
-            snapshot_bytes(&snapshot),
-            snapshot_json(&snapshot),
-        )
+        let plain = snapshot_bytes(&snapshot);
+        let id = Id::of_snapshot(&plain);
+        accept_as("snapshot", id, name, plain, snapshot_json(&snapshot))
     };
     let bad = |name: &str, why: &str, change: Change<'_>| {
         reject("snapshot", name, why, snapshot_bytes(&changed(change)))
@@ -674,5 +677,326 @@ fn snapshots() -> Vec<Value> {
             "F-002",
             [&bytes[..], b"\0"].concat(),
         ),
+    ]
+}
+
+/// A snapshot of nothing.
+fn shortest() -> Vec<u8> {
+    snapshot_bytes(&RawSnapshot {
+        time: (0, 0),
+        host: vec![],
+        connector: None,
+        paths: vec![],
+        tags: vec![],
+        parent: None,
+        counts: [0; 6],
+        stored_bytes: 0,
+        listed_counts: [0; 2],
+        torn: vec![],
+        unreadable: vec![],
+    })
+}
+
+/// What the ids of ticks are made of, and the ids.
+fn ticks() -> Vec<Value> {
+    let of = |name: &str, state: [u8; 32], secs: i64, nanos: u32| {
+        let plain = [&state[..], &secs.to_le_bytes(), &nanos.to_le_bytes()].concat();
+        let decoded = json!({"state": hex(&state), "time": [secs, nanos]});
+        accept_as("tick", Id(state).of_tick(secs, nanos), name, plain, decoded)
+    };
+    vec![
+        of(
+            "of a state",
+            Id::of_snapshot(&shortest()).0,
+            1_790_000_060,
+            123_456_789,
+        ),
+        of("at the first time", [7; 32], i64::MIN, 0),
+        of("before 1970", [0; 32], -1, 999_999_999),
+        of("at the last time", [255; 32], i64::MAX, 999_999_999),
+    ]
+}
+
+type RawPageEntry = (Vec<u8>, (i64, u64), Vec<(i64, u64)>);
+
+fn page_bytes(entries: &[RawPageEntry]) -> Vec<u8> {
+    let entry = |bytes: Bytes, (snapshot, first, steps): &RawPageEntry| {
+        let bytes = bytes.bytes(snapshot).int(first.0).uint(first.1);
+        bytes.list(steps, |bytes, (change, count)| bytes.int(*change).uint(*count))
+    };
+    Bytes::default().list(entries, entry).0
+}
+
+/// The times of an entry, as the specification words it.
+fn times_of(first: (i64, u64), steps: &[(i64, u64)]) -> Vec<Value> {
+    let mut at = i128::from(first.0) * 1_000_000_000 + i128::from(first.1);
+    let mut times = vec![json!([first.0, first.1])];
+    let mut step = 0;
+    for (change, count) in steps {
+        for _ in 0..*count {
+            step += i128::from(*change);
+            at += step;
+            let (secs, nanos) = (at.div_euclid(1_000_000_000), at.rem_euclid(1_000_000_000));
+            times.push(json!([secs as i64, nanos as u32]));
+        }
+    }
+    times
+}
+
+fn pages() -> Vec<Value> {
+    const MINUTE: i64 = 60_000_000_000;
+    let entry_json = |(snapshot, first, steps): &RawPageEntry| json!({"snapshot": hex(snapshot), "times": times_of(*first, steps)});
+    let good = |name: &str, entries: &[RawPageEntry]| {
+        let decoded = json!({"entries": entries.iter().map(entry_json).collect::<Vec<_>>()});
+        accept("page", Kind::Page, name, page_bytes(entries), decoded)
+    };
+    let of = |first: (i64, u64), steps: &[(i64, u64)]| (shortest(), first, steps.to_vec());
+    let at = |secs: i64| (secs, 0);
+    let bad = |name: &str, why: &str, first: (i64, u64), steps: &[(i64, u64)]| {
+        reject("page", name, why, page_bytes(&[of(first, steps)]))
+    };
+    let most = restante_format::limits::PAGE_MOMENTS as u64;
+    let plain = page_bytes(&[of(at(5), &[(MINUTE, 1)])]);
+    let no_snapshot: RawPageEntry = (b"not a snapshot".to_vec(), (0, 0), vec![]);
+    let longer = |width: usize| {
+        let snapshot = shortest();
+        let start = Bytes::default().long(1, width).long(snapshot.len() as u64, width);
+        let plain = start.raw(&snapshot).int(5).long(7, width.min(4)).uint(0).0;
+        let decoded = json!({"entries": [{"snapshot": hex(&snapshot), "times": [[5, 7]]}]});
+        let name = format!("integers of {width} bytes that one would do for (F-001)");
+        accept("page", Kind::Page, &name, plain, decoded)
+    };
+    let half = of(at(0), &[(1, most / 2)]);
+    vec![
+        good("one time", &[of((1_790_000_000, 5), &[])]),
+        good(
+            "before 1970",
+            &[of((-2, 999_999_999), &[(1, 1), (1_000_000_000, 2)])],
+        ),
+        good("every minute", &[of(at(1_790_000_000), &[(MINUTE, 1), (0, 9)])]),
+        good(
+            "now late, now early",
+            &[of(
+                (1_790_000_000, 123),
+                &[(MINUTE, 1), (7, 1), (-12, 1), (5, 1), (0, 2)],
+            )],
+        ),
+        good(
+            "steps that grow and shrink",
+            &[of(at(0), &[(1_000_000_000, 3), (-1_000_000_000, 2)])],
+        ),
+        good("the earliest times", &[of((i64::MIN, 0), &[(1, 1)])]),
+        good("the latest times", &[of((i64::MAX, 999_999_998), &[(1, 1)])]),
+        good("the longest step", &[of((-1, 999_999_999), &[(i64::MAX, 1)])]),
+        good("counts of none", &[of(at(0), &[(5, 0), (3, 1), (-9, 0)])]),
+        good(
+            "changes that could be one",
+            &[of(at(0), &[(5, 1), (0, 1), (0, 1)])],
+        ),
+        good(
+            "three entries, two of one snapshot",
+            &[of(at(0), &[]), of(at(7), &[(2, 1)]), of(at(-7), &[])],
+        ),
+        good("one moment twice", &[of(at(0), &[]), of(at(0), &[])]),
+        undecoded(good("65,536 times", &[of(at(0), &[(1, 1), (0, most - 2)])])),
+        undecoded(good(
+            "65,536 times in two entries",
+            &[half.clone(), of(at(0), &[(1, most / 2 - 2)])],
+        )),
+        longer(2),
+        longer(4),
+        longer(8),
+        reject("page", "empty", "F-042", vec![]),
+        reject("page", "no entries", "section 9", page_bytes(&[])),
+        reject("page", "cut off", "F-002", plain[..plain.len() - 1].to_vec()),
+        reject(
+            "page",
+            "followed by a byte",
+            "F-002",
+            [&plain[..], b"\0"].concat(),
+        ),
+        reject("page", "2^60 entries", "F-003", Bytes::default().uint(1 << 60).0),
+        reject(
+            "page",
+            "a snapshot of 2^60 bytes",
+            "F-003",
+            Bytes::default().uint(1).uint(1 << 60).0,
+        ),
+        reject(
+            "page",
+            "2^60 steps",
+            "F-003",
+            Bytes::default()
+                .uint(1)
+                .bytes(&shortest())
+                .int(0)
+                .uint(0)
+                .uint(1 << 60)
+                .0,
+        ),
+        reject(
+            "page",
+            "not a snapshot",
+            "section 9",
+            page_bytes(&[no_snapshot.clone()]),
+        ),
+        reject(
+            "page",
+            "a second snapshot that is none",
+            "section 9",
+            page_bytes(&[of(at(0), &[]), no_snapshot]),
+        ),
+        bad("time", "section 9", (0, 1_000_000_000), &[]),
+        bad("nanoseconds of 33 bits", "section 1", (0, 1 << 32), &[]),
+        bad("65,537 times", "F-100", at(0), &[(1, 1), (0, most - 1)]),
+        bad("2^64 times", "F-100", at(0), &[(1, u64::MAX)]),
+        bad(
+            "2^64 times in two runs",
+            "F-100",
+            at(0),
+            &[(1, 1 << 63), (1, 1 << 63)],
+        ),
+        reject(
+            "page",
+            "65,537 times in two entries",
+            "F-100",
+            page_bytes(&[half, of(at(0), &[(1, most / 2 - 1)])]),
+        ),
+        bad("a time twice", "F-083", at(0), &[(0, 1)]),
+        bad("a time twice behind others", "F-083", at(0), &[(5, 1), (-5, 1)]),
+        bad("a time before the one before", "F-083", at(0), &[(5, 2), (-6, 1)]),
+        bad("a step of 2^63", "F-083", at(0), &[(i64::MAX, 1), (1, 1)]),
+        bad(
+            "a time beyond all times",
+            "F-083",
+            at(i64::MAX),
+            &[(1_000_000_000, 1)],
+        ),
+        bad("a first step backwards", "F-083", at(i64::MIN), &[(-1, 1)]),
+    ]
+}
+
+type RawNote = (u8, (i64, u64), (i64, u64), u64);
+type RawSeries = (Vec<u8>, Option<Vec<u8>>, Vec<Vec<u8>>, (i64, u64));
+
+fn contents_bytes(pages: &[RawNote], series: &[RawSeries]) -> Vec<u8> {
+    let page = |bytes: Bytes, (id, first, last, moments): &RawNote| {
+        let bytes = bytes.raw(&[*id; 32]).int(first.0).uint(first.1);
+        bytes.int(last.0).uint(last.1).uint(*moments)
+    };
+    let one = |bytes: Bytes, (host, connector, paths, newest): &RawSeries| {
+        let bytes = match connector {
+            None => bytes.bytes(host).u8(0),
+            Some(name) => bytes.bytes(host).u8(1).bytes(name),
+        };
+        let bytes = bytes.list(paths, |bytes, path| bytes.bytes(path));
+        bytes.int(newest.0).uint(newest.1)
+    };
+    Bytes::default().list(pages, page).list(series, one).0
+}
+
+fn contents_json(pages: &[RawNote], series: &[RawSeries]) -> Value {
+    let page = |(id, first, last, moments): &RawNote| json!({"id": hex(&[*id; 32]), "first": [first.0, first.1], "last": [last.0, last.1], "moments": moments});
+    let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+    let one = |(host, connector, paths, newest): &RawSeries| {
+        let paths: Vec<String> = paths.iter().map(|path| hex(path)).collect();
+        json!({
+            "host": text(host), "connector": connector.as_ref().map(text), "paths": paths,
+            "newest": [newest.0, newest.1],
+        })
+    };
+    json!({
+        "pages": pages.iter().map(page).collect::<Vec<_>>(),
+        "series": series.iter().map(one).collect::<Vec<_>>(),
+    })
+}
+
+fn contents() -> Vec<Value> {
+    let good = |name: &str, pages: &[RawNote], series: &[RawSeries]| {
+        let (plain, decoded) = (contents_bytes(pages, series), contents_json(pages, series));
+        accept("contents", Kind::Contents, name, plain, decoded)
+    };
+    let bad = |name: &str, why: &str, pages: &[RawNote], series: &[RawSeries]| {
+        reject("contents", name, why, contents_bytes(pages, series))
+    };
+    let at = |secs: i64| (secs, 0);
+    let mail: RawSeries = (
+        b"EXCH1".to_vec(),
+        Some(b"ms-mail".to_vec()),
+        vec![b"/mnt/Maildata".to_vec(), b"\xff".to_vec()],
+        (1_790_000_000, 5),
+    );
+    let nobody: RawSeries = (vec![], None, vec![], (i64::MIN, 999_999_999));
+    let three: [RawNote; 3] = [
+        (1, at(5), at(9), 70_000),
+        (2, at(9), at(9), 1),
+        (3, (9, 1), (i64::MAX, 999_999_999), u64::MAX),
+    ];
+    let plain = contents_bytes(&three, std::slice::from_ref(&mail));
+    let changed = |name: &str, why: &str, number: usize, note: RawNote| {
+        let mut notes = three;
+        notes[number] = note;
+        bad(name, why, &notes, &[])
+    };
+    let host = |name: &str, why: &str, host: &[u8], connector: &[u8]| {
+        let series = (host.to_vec(), Some(connector.to_vec()), vec![], at(0));
+        bad(name, why, &three, &[series])
+    };
+    vec![
+        good("of nothing", &[], &[]),
+        good("three pages, two series", &three, &[mail.clone(), nobody]),
+        good("a series twice", &three[..1], &[mail.clone(), mail.clone()]),
+        good("a page twice", &[three[1], three[1]], &[]),
+        reject("contents", "empty", "F-042", vec![]),
+        reject("contents", "cut off", "F-002", plain[..plain.len() - 1].to_vec()),
+        reject(
+            "contents",
+            "followed by a byte",
+            "F-002",
+            [&plain[..], b"\0"].concat(),
+        ),
+        reject(
+            "contents",
+            "2^60 pages",
+            "F-003",
+            Bytes::default().uint(1 << 60).0,
+        ),
+        reject(
+            "contents",
+            "2^60 series",
+            "F-003",
+            Bytes::default().uint(0).uint(1 << 60).0,
+        ),
+        changed(
+            "a page before the one before",
+            "section 9",
+            2,
+            (3, at(5), at(7), 1),
+        ),
+        changed(
+            "a page that begins before the one before ends",
+            "section 9",
+            1,
+            (2, (8, 999_999_999), at(9), 1),
+        ),
+        changed(
+            "a page that ends before it begins",
+            "section 9",
+            0,
+            (1, at(5), (4, 999_999_999), 1),
+        ),
+        changed("a page without moments", "section 9", 1, (2, at(9), at(9), 0)),
+        changed("first time", "section 9", 0, (1, (5, 1_000_000_000), at(9), 1)),
+        changed("last time", "section 9", 0, (1, at(5), (8, 1_000_000_000), 1)),
+        bad(
+            "newest time",
+            "section 9",
+            &three,
+            &[(vec![], None, vec![], (0, 1_000_000_000))],
+        ),
+        host("host not UTF-8", "section 1", b"\xff", b""),
+        host("connector not UTF-8", "section 1", b"", b"\xc0\x80"),
+        host("host of 1,025 bytes", "F-100", &[b'h'; 1025], b""),
+        host("connector of 257 bytes", "F-100", b"", &[b'c'; 257]),
     ]
 }

@@ -315,7 +315,7 @@ fn sealed_segments() -> Vec<Case> {
         directory("object-offset-overflow", "F-034", object(36), &[0xff; 8]),
         directory("object-length-zero", "F-034", object(40), &[0; 4]),
         directory("object-kind-0", "F-034", object(44), &[0]),
-        directory("object-kind-5", "F-034", object(44), &[5]),
+        directory("object-kind-6", "F-034", object(44), &[6]),
         directory("object-reserved", "F-004", object(45), &[1]),
         sealed("objects-unsorted", "F-034", &|parts| {
             parts.directory[objects_at..objects_at + 96].rotate_left(48);
@@ -493,10 +493,7 @@ fn contents() -> Vec<Case> {
     ));
     cases.extend(lists());
     cases.extend(trees());
-    cases.push(rooted("snapshot-undecodable", "section 9", |maker| {
-        maker.add(Kind::Snapshot, b"not a snapshot");
-        maker.tree(&[])
-    }));
+    cases.extend(super::pages::rejected());
     cases
 }
 

@@ -110,11 +110,28 @@ impl<'a> Dump<'a> {
 pub(super) fn annotated() -> String {
     let maker = smallest_maker();
     let config = maker.config().encode();
-    let segment = maker.segment(&maker.objects, None);
-    let parts = Parts::of(&segment);
+    let [data, catalogue] = <[Vec<u8>; 2]>::try_from(maker.segments(None)).expect("trees and a page");
     let mut page = INTRODUCTION.to_owned();
     page.push_str(&config_dump(&config));
-    page.push_str(&segment_dump(&segment, &parts));
+    page.push_str(&segment_dump(&data, 2, |dump| {
+        dump.heading("### Block 0: two trees (section 8)\n\nThe empty directory's own:");
+        assert_eq!(dump.uint("variant"), 0, "a leaf");
+        dump.uint("owners: count");
+        dump.uint("entries: count");
+        dump.heading("The root, in which it is an entry:");
+        root_tree(dump);
+    }));
+    page.push_str(&segment_dump(&catalogue, 1, |dump| {
+        dump.heading("### Block 0: a page (section 9)");
+        assert_eq!(dump.uint("entries: count"), 1);
+        dump.uint("snapshot: length");
+        dump.heading("The snapshot:");
+        snapshot(dump);
+        dump.heading("When it was seen:");
+        dump.int("first time seconds");
+        dump.uint("first time nanoseconds");
+        assert_eq!(dump.uint("steps: count"), 0);
+    }));
     page
 }
 
@@ -144,7 +161,9 @@ fn config_dump(config: &[u8]) -> String {
     dump.finish()
 }
 
-fn segment_dump(segment: &[u8], parts: &Parts) -> String {
+/// A segment of one block.
+fn segment_dump(segment: &[u8], objects: usize, block: impl FnOnce(&mut Dump<'_>)) -> String {
+    let parts = Parts::of(segment);
     let mut dump = Dump::new(segment);
     let name = parts.path();
     dump.heading(&format!(
@@ -161,17 +180,9 @@ fn segment_dump(segment: &[u8], parts: &Parts) -> String {
         (16, "archive id"),
         (24, "reserved"),
     ]);
-    dump.heading("### Block 0: two trees (section 8)\n\nThe empty directory's own:");
-    assert_eq!(dump.uint("variant"), 0, "a leaf");
-    dump.uint("owners: count");
-    dump.uint("entries: count");
-    dump.heading("The root, in which it is an entry:");
-    root_tree(&mut dump);
-    let blocks = parts.blocks.len();
-    dump.heading("### Block 1: the snapshot (section 9)");
-    snapshot(&mut dump);
-    assert_eq!(dump.at, HEADER_BYTES + blocks, "the blocks end here");
-    directory(&mut dump);
+    block(&mut dump);
+    assert_eq!(dump.at, HEADER_BYTES + parts.blocks.len(), "the block ends here");
+    directory(&mut dump, objects);
     dump.heading("### Trailer");
     dump.fields(&[
         (8, "magic"),
@@ -243,29 +254,28 @@ fn snapshot(dump: &mut Dump<'_>) {
     }
 }
 
-fn directory(dump: &mut Dump<'_>) {
+fn directory(dump: &mut Dump<'_>, objects: usize) {
     dump.heading("### Directory");
     dump.fields(&[
-        (4, "block count = 2"),
-        (4, "object count = 3"),
+        (4, "block count = 1"),
+        (4, &format!("object count = {objects}")),
         (4, "delta count = 0"),
         (4, "reserved"),
     ]);
-    for number in 0..2 {
-        let [offset, stored, plain] =
-            [(0, 8), (8, 4), (12, 4)].map(|(at, len)| dump.number(dump.at + at, len));
-        dump.field(8, &format!("block {number}: offset = {offset:#x}"));
-        dump.field(4, &format!("block {number}: stored length = {stored}"));
-        dump.field(4, &format!("block {number}: plain length = {plain}"));
-        dump.field(1, &format!("block {number}: method = 0, raw"));
-        dump.field(7, "reserved");
-        dump.field(32, &format!("block {number}: check"));
-    }
-    for number in 0..3 {
+    let [offset, stored, plain] = [(0, 8), (8, 4), (12, 4)].map(|(at, len)| dump.number(dump.at + at, len));
+    dump.fields(&[
+        (8, &format!("block 0: offset = {offset:#x}")),
+        (4, &format!("block 0: stored length = {stored}")),
+        (4, &format!("block 0: plain length = {plain}")),
+        (1, "block 0: method = 0, raw"),
+        (7, "reserved"),
+        (32, "block 0: check"),
+    ]);
+    for number in 0..objects {
         let [block, offset, len] = [32, 36, 40].map(|at| dump.number(dump.at + at, 4));
         let kind = match dump.number(dump.at + 44, 1) {
             3 => "3, a tree",
-            _ => "4, a snapshot",
+            _ => "4, a page",
         };
         dump.field(32, &format!("object {number}: id"));
         dump.field(4, &format!("object {number}: block = {block}"));
