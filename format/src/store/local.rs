@@ -50,6 +50,15 @@ impl Mappings {
         }
     }
 
+    /// Lets go of files that are deleted: a mapping keeps their room from being free.
+    fn keep_listed(&mut self, listed: &[(Name, u64)]) {
+        let is_listed = |name: &Name| listed.binary_search_by_key(name, |(name, _)| *name).is_ok();
+        let is_segment = |name: &Name| name.shelf() == Some(Shelf::Segments);
+        let names = self.order.iter().copied();
+        let gone: Vec<Name> = names.filter(|name| is_segment(name) && !is_listed(name)).collect();
+        gone.into_iter().for_each(|name| self.forget(name));
+    }
+
     fn forget(&mut self, name: Name) {
         if let Some(bytes) = self.by_name.remove(&name) {
             self.bytes -= bytes.len();
@@ -265,6 +274,10 @@ impl Store for LocalStore {
             }
         }
         names.sort_unstable();
+        if let (Shelf::Segments, Some(mappings)) = (shelf, &self.mappings) {
+            let mut mappings = mappings.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            mappings.keep_listed(&names);
+        }
         Ok(names)
     }
 

@@ -88,8 +88,8 @@ impl Archive {
                 },
             }
         }
-        report.waiting -= report.condemned;
-        report.waiting_bytes -= report.condemned_bytes;
+        report.waiting = report.waiting.saturating_sub(report.condemned);
+        report.waiting_bytes = report.waiting_bytes.saturating_sub(report.condemned_bytes);
         Ok(())
     }
 
