@@ -9,6 +9,7 @@
 //! Linux only, since the judge of restored trees is.
 #![cfg(target_os = "linux")]
 
+pub mod calendar;
 pub mod clock;
 pub mod facts;
 pub mod failure;

@@ -107,7 +107,8 @@ impl Station {
         }
     }
 
-    fn repository(&self) -> PathBuf {
+    /// Where its repository is.
+    pub fn repository(&self) -> PathBuf {
         self.place.join("repository")
     }
 
