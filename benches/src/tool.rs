@@ -112,6 +112,16 @@ impl Station {
         self.place.join("repository")
     }
 
+    /// The folder for everything that is its own.
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Where it runs when it takes a snapshot.
+    pub(crate) fn source(&self) -> &Path {
+        &self.source
+    }
+
     fn home(&self) -> PathBuf {
         self.place.join("home")
     }

@@ -22,15 +22,17 @@ const MAX_UNUSED_PERCENT: f64 = 5.0;
 /// Forgets the oldest `count` snapshots of the archive at `repository` and prunes it, with nobody beside. What is left is verified.
 pub(super) fn forget(count: usize, repository: &Path) -> Result<Value, Box<dyn Error>> {
     let before = Size::of(repository)?;
+    // Counting them reads every page, which forgetting need not: with another one, so that nothing is known from it.
+    let all = Archive::open(Arc::new(LocalStore::new(repository)))?
+        .catalog()
+        .len();
     let store = Arc::new(CountingStore::new(LocalStore::new(repository)));
     let started = Instant::now();
     let mut archive = Archive::open(Arc::clone(&store) as _)?;
-    let open = (started.elapsed().as_secs_f64(), store.take());
-    let all = archive.catalog().len();
     let oldest = archive.catalog().oldest_first().take(count);
     let ids: HashSet<_> = oldest.map(|moment| moment.id()).collect();
+    let choose = (started.elapsed().as_secs_f64(), store.take());
     let newest = archive.catalog().newest_first().next().map(|moment| moment.time);
-    store.take();
 
     let started = Instant::now();
     let forgotten = archive.forget(&ids)?;
@@ -60,7 +62,7 @@ pub(super) fn forget(count: usize, repository: &Path) -> Result<Value, Box<dyn E
     Ok(json!({
         "forgotten": forgotten.snapshots,
         "left": left,
-        "open": piece(open),
+        "choose": piece(choose),
         "forget": piece(forget),
         "prune": piece(prune),
         "bytes_before": before.bytes,

@@ -6,6 +6,7 @@ use super::super::{Amount, Findings, Required, Row};
 use super::fill::PARTS;
 use super::series::Series;
 use super::{ASKED, Asked, FEW, Forgotten, Found, path_of};
+use crate::failure::Failure;
 use crate::table::{KB, MB, Table, figure, grouped};
 
 /// How many times the mean commit of the first tenth one of the last tenth may take.
@@ -113,6 +114,9 @@ pub(super) fn findings(series: &Series, found: &Found) -> Findings {
         HISTORY_S,
         &format!("`history {file}`"),
     ));
+    if let (Some(failure), Some(row)) = (&found.history_failure, rows.last_mut()) {
+        row.measured = Err(Failure::Missing(failure.to_string()));
+    }
     rows.extend(found.forgotten.windows(2).flat_map(removal_rows));
     more.push(head(series, found, exact));
     more.push(parts_table(series, &parts));
@@ -123,9 +127,6 @@ pub(super) fn findings(series: &Series, found: &Found) -> Findings {
         ));
     }
     more.push(forgotten_table(&found.forgotten));
-    if let Some(failure) = &found.history_failure {
-        more.push(format!("`history`: {failure}\n"));
-    }
     Findings { rows, more }
 }
 
@@ -152,8 +153,8 @@ fn removal_rows(pair: &[Forgotten]) -> Vec<Row> {
         format!("{snapshots} snapshots: the oldest half forgotten and pruned, {about} for each")
     };
     let beside = format!("of {}", grouped(smaller.snapshots as f64));
-    let time = |of| Amount::Short(per(of, &|half| of_both(half, "s")));
-    let read = |of| Amount::Bytes(per(of, &|half| of_both(half, "read_bytes")));
+    let time = |of| Amount::Short(per(of, &|half| of_all(half, "s")));
+    let read = |of| Amount::Bytes(per(of, &|half| of_all(half, "read_bytes")));
     vec![
         Row::new(
             what("time"),
@@ -211,6 +212,7 @@ fn forgotten_table(all: &[Forgotten]) -> String {
         "snapshots",
         "forgotten",
         "left",
+        "open and choose, s",
         "forget, s",
         "prune, s",
         "read, kB",
@@ -227,10 +229,11 @@ fn forgotten_table(all: &[Forgotten]) -> String {
                 grouped(before),
                 grouped(number(one, "forgotten")),
                 grouped(number(one, "left")),
+                figure(number(&one["choose"], "s")),
                 figure(number(&one["forget"], "s")),
                 figure(number(&one["prune"], "s")),
-                grouped(of_both(one, "read_bytes") / KB),
-                grouped(of_both(one, "written_bytes") / KB),
+                grouped(of_all(one, "read_bytes") / KB),
+                grouped(of_all(one, "written_bytes") / KB),
                 grouped((number(one, "bytes_before") - number(one, "bytes_after")) / KB),
                 grouped(number(one, "bytes_after") / KB),
                 grouped(number(one, "files_after")),
@@ -242,9 +245,12 @@ fn forgotten_table(all: &[Forgotten]) -> String {
     table.finish()
 }
 
-/// Of forgetting and pruning together.
-fn of_both(one: &Value, name: &str) -> f64 {
-    number(&one["forget"], name) + number(&one["prune"], name)
+/// Of opening the archive, choosing, forgetting and pruning together.
+fn of_all(one: &Value, name: &str) -> f64 {
+    ["choose", "forget", "prune"]
+        .iter()
+        .map(|piece| number(&one[piece], name))
+        .sum()
 }
 
 fn parts_of(of_all: &Value) -> Vec<Value> {
@@ -277,7 +283,7 @@ mod tests {
     fn forgotten(snapshots: u64, seconds: f64) -> Forgotten {
         let piece = json!({"s": seconds, "read_bytes": 1e6 * seconds, "written_bytes": 0});
         let one = json!({
-            "forgotten": snapshots / 2, "left": snapshots / 2, "forget": piece, "prune": piece,
+            "forgotten": snapshots / 2, "left": snapshots / 2, "choose": piece, "forget": piece, "prune": piece,
             "bytes_before": 9000, "bytes_after": 4000, "files_after": 7, "peak_bytes": 1e6,
         });
         Forgotten {
@@ -314,13 +320,13 @@ mod tests {
             "bytes of a tick, at exact minutes | 3.00 bytes | bound | 16.0 bytes |",
             "bytes of a tick, up to a millisecond late | 10.0 bytes |",
             "at the end | 30 | bound | 2,000 | 0.015 | ≤ 1 | yes |",
-            "time for each | 40,000 µs | of 100 | 40,000 µs | 1.00 | ≤ 1.5 | yes |",
-            "bytes read for each | 40,000 bytes | of 100 |",
+            "time for each | 60,000 µs | of 100 | 60,000 µs | 1.00 | ≤ 1.5 | yes |",
+            "bytes read for each | 60,000 bytes | of 100 |",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");
         }
         let more = findings.more.concat();
-        let row = "| 100 | 50 | 50 | 1.00 | 1.00 | 2,000 | 0 | 5 |";
+        let row = "| 100 | 50 | 50 | 1.00 | 1.00 | 1.00 | 3,000 | 0 | 5 |";
         assert!(more.contains(row), "{more}");
     }
 }
