@@ -85,10 +85,12 @@ pub fn measure(options: &Options, clock: &Clock, place: &Path) -> Result<Outcome
         })
         .collect();
     each(&mut work, |station, _| station.start_afresh(clock));
+    let mut steps = 0;
     for n in 0..options.snapshots {
         if has_changes(n) {
-            let changed = workload.step(&source.join(TREE), n as u64);
-            changed.map_err(|e| Failure::io(format!("taking step {n} of the tree"), e))?;
+            steps += 1;
+            let changed = workload.step(&source.join(TREE), steps);
+            changed.map_err(|e| Failure::io(format!("taking step {steps} of the tree"), e))?;
         }
         if n.is_multiple_of(10) {
             eprintln!("snapshot {n} of {}", options.snapshots);

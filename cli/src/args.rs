@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the command that takes them is not there yet")
-)]
 mod keep;
+mod prune;
+
+pub(crate) use keep::{GroupBy, KeepArgs};
+pub(crate) use prune::{Forget, Prune};
 
 /// Very frequent snapshots of directories, kept for a very long time, provably intact.
 #[derive(Debug, Parser)]
@@ -33,7 +33,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// The archive: a folder
+    /// The archive: a folder, or to read from it a file that `export` wrote
     #[arg(short, long, global = true, value_name = "PATH", env = "RESTANTE_ARCHIVE")]
     pub(crate) archive: Option<String>,
     /// The configuration file [default: RESTANTE_CONFIG, ./restante.toml, then the user's, then the system's]
@@ -88,8 +88,30 @@ it is 1 where a run failed, and 3 where one was passed over or is incomplete.")]
     #[command(after_help = "Examples:
   restante snapshots --last 10
   restante snapshots --connector conn-tables --since \"1 day ago\"
-  restante snapshots --by-connector         when each was last taken; exit code 3 if one is late")]
+  restante snapshots --by-connector         when each was last taken; exit code 3 if one is late
+  restante snapshots --gaps --since \"7 days ago\"
+  restante snapshots --gaps --every 1m --connector conn-tables
+
+With --gaps the exit code is 3 if there is a gap.")]
     Snapshots(Snapshots),
+    /// Show every version of a path: when it was first and last seen, and when it was gone
+    #[command(after_help = "Examples:
+  restante history /etc/hosts
+  restante history lotus-notes@:conndata/Tables/notescor.tbl
+  restante history conndata/Tables/notescor.tbl --connector lotus-notes --since \"30 days ago\"
+
+In a connector's snapshots the path may begin below the connector, in any case of letters.")]
+    History(History),
+    /// Find where a name or a path occurs in all snapshots
+    #[command(after_help = "Examples:
+  restante find notescor.tbl
+  restante find -i '*.pst' --connector ms-mail
+  restante find '/lotus-notes/**/Tables/*.tbl' --since 2026-11-01
+  restante find hosts --snapshot latest
+
+Without a / the pattern is compared with names; with one, with whole paths, and where it does not begin with / it
+may begin below any directory.")]
+    Find(Find),
     /// List the paths in a snapshot
     #[command(after_help = "Examples:
   restante ls latest
@@ -99,8 +121,10 @@ it is 1 where a run failed, and 3 where one was passed over or is incomplete.")]
     #[command(alias = "dump", after_help = "Example:\n  restante cat latest:etc/hosts")]
     Cat(Cat),
     /// Show what differs between two snapshots
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   restante diff latest~1 latest
+  restante diff lotus-notes@\"1 day ago\" lotus-notes@latest --content-only
+  restante diff latest~10:etc latest:etc --summary
 
 The first column says how a path differs: + added, - removed, M content changed, T type changed,
 U only owner, mode, time or attributes changed.")]
@@ -135,9 +159,60 @@ Without a terminal it does all up to the first step for a person, prints the che
         after_help = "Example:\n  restante verify --quick\n\nExit code 4 says that damage was found."
     )]
     Verify(Verify),
+    /// Forget snapshots: those that are named, or those that a policy does not keep
+    #[command(after_help = "Examples:
+  restante forget --keep-within 2d --keep-daily 30 --keep-monthly 24 --dry-run
+  restante forget --connector conn-tables --keep-last 100 --keep-changes --prune
+  restante forget                           by the `keep` of each connector's profile
+  restante forget 77a1b9c4 lotus-notes@08:42
+
+A policy looks at each series by itself: one machine, connector and set of paths. A snapshot that at least one rule keeps is
+kept. What only forgotten snapshots needed takes up room until `restante prune`, or --prune, frees it.")]
+    Forget(Box<Forget>),
+    /// Free the room of what no snapshot needs any more
+    #[command(after_help = "Examples:
+  restante prune --dry-run                  how much would come free
+  restante prune
+  restante prune --grace 0 --max-unused 0   wait until nobody else writes, and leave nothing
+
+Where nobody else writes, it deletes at once. Beside a snapshot that is being taken it condemns what is of no use: a prune
+after the grace period deletes it, if nothing has begun to need it meanwhile. It can be interrupted at any time.")]
+    Prune(Prune),
+    /// Merge all small segments of the archive into few large ones
+    #[command(
+        after_help = "Example:\n  restante compact\n\nSnapshots merge what they leave behind by themselves; this merges the rest, too."
+    )]
+    Compact,
+    /// Copy snapshots of another archive into this one
+    #[command(after_help = "Examples:
+  restante -a /mnt/usb/archive copy --from /srv/archive            all that is not there yet
+  restante -a /mnt/usb/archive copy --from /srv/archive latest lotus-notes@08:42
+  restante -a /mnt/usb/archive copy --from /srv/archive --connector lotus-notes --since \"1 day ago\"
+
+Snapshots keep their ids and times. What the archive has already is neither read nor stored again, so that this can be
+repeated at any time, also after it was interrupted. The archive must be there: make one with init.")]
+    Copy(Copy),
+    /// Write snapshots into one file that is an archive by itself
+    #[command(after_help = "Examples:
+  restante export latest --to monday.rst
+  restante export --connector lotus-notes --since 2026-11-01 --to november.rst
+  restante -a november.rst snapshots                               every reading command takes the file
+  restante -a november.rst verify
+
+The file holds what the snapshots need and nothing of others, but for earlier versions that changes are stored against.")]
+    Export(Export),
+    /// Take the snapshots of a file that `export` wrote into this archive
+    #[command(after_help = "Examples:
+  restante -a /srv/archive import november.rst
+  restante -a /srv/archive import november.rst --last 1
+
+The same as copy --from FILE.")]
+    Import(Import),
     /// Show how large the archive is
-    #[command(after_help = "Example:\n  restante -a /srv/archive stats")]
-    Stats,
+    #[command(after_help = "Examples:
+  restante -a /srv/archive stats
+  restante stats --growth --by week --connector ms-mail")]
+    Stats(Stats),
     /// List the connector profiles, or show one
     #[command(after_help = "Examples:
   restante connectors
@@ -238,11 +313,87 @@ pub(crate) struct Snapshots {
     #[arg(long)]
     pub(crate) all: bool,
     /// A row for each connector of this server: its newest snapshot, and whether one is late
-    #[arg(long, conflicts_with_all = ["tag", "since", "until", "last", "all"])]
+    #[arg(long, group = "schedule", conflicts_with_all = ["tag", "since", "until", "last", "all"])]
     pub(crate) by_connector: bool,
+    /// A row for each time in which a connector of this server was not looked at as often as it should have been
+    #[arg(long, group = "schedule", conflicts_with_all = ["tag", "last", "all"])]
+    pub(crate) gaps: bool,
+    /// How often everything should have been looked at, such as 1m [default: `every` of each connector]
+    #[arg(long, value_name = "TIME", requires = "gaps", value_parser = parse_duration)]
+    pub(crate) every: Option<Duration>,
     /// How long after its time a snapshot is late, such as 30s or 2m [default: half of `every`, at least 5s]
-    #[arg(long, value_name = "TIME", requires = "by_connector", value_parser = parse_duration)]
+    #[arg(long, value_name = "TIME", requires = "schedule", value_parser = parse_duration)]
     pub(crate) tolerance: Option<Duration>,
+}
+
+/// Options that choose snapshots.
+#[derive(Debug, Args)]
+pub(crate) struct Range {
+    /// Only those of a connector
+    #[arg(long, value_name = "NAME")]
+    pub(crate) connector: Option<String>,
+    /// Only those of a machine
+    #[arg(long, value_name = "NAME")]
+    pub(crate) host: Option<String>,
+    /// Only those taken at or after a time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only those taken at or before a time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+}
+
+/// Options of `history`.
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// The path inside the snapshots
+    #[arg(value_name = "[CONNECTOR@:]PATH")]
+    pub(crate) path: OsString,
+    #[command(flatten)]
+    pub(crate) range: Range,
+    /// Show a version too where only owner, mode, time or attributes changed
+    #[arg(long)]
+    pub(crate) metadata: bool,
+}
+
+/// Options of `find`.
+#[derive(Debug, Args)]
+pub(crate) struct Find {
+    /// A name, or a path where it has a /, with *, ?, ** and [a-z]
+    #[arg(value_name = "GLOB")]
+    pub(crate) glob: String,
+    #[command(flatten)]
+    pub(crate) range: Range,
+    /// Only in one snapshot
+    #[arg(long, value_name = "SNAPSHOT[:PATH]", conflicts_with_all = ["connector", "host", "since", "until"])]
+    pub(crate) snapshot: Option<OsString>,
+    /// Whatever the case of letters
+    #[arg(short, long)]
+    pub(crate) ignore_case: bool,
+}
+
+/// Options of `stats`.
+#[derive(Debug, Args)]
+pub(crate) struct Stats {
+    /// What was added in each day, by connector
+    #[arg(long)]
+    pub(crate) growth: bool,
+    /// The length of a row's time
+    #[arg(long, value_name = "PERIOD", requires = "growth", default_value = "day")]
+    pub(crate) by: Period,
+    #[command(flatten)]
+    pub(crate) range: Range,
+}
+
+/// The length of time that a row of `stats --growth` is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Period {
+    /// From midnight to midnight
+    Day,
+    /// From Monday
+    Week,
+    /// From the first
+    Month,
 }
 
 /// Options of `ls`.
@@ -276,6 +427,12 @@ pub(crate) struct Diff {
     /// The later one
     #[arg(value_name = "B")]
     pub(crate) after: OsString,
+    /// Leave out where only owner, mode, time or attributes changed
+    #[arg(long)]
+    pub(crate) content_only: bool,
+    /// Print the totals only
+    #[arg(long)]
+    pub(crate) summary: bool,
 }
 
 /// What to do with files that are in the way.
@@ -407,6 +564,76 @@ pub(crate) struct Verify {
     pub(crate) quick: bool,
 }
 
+/// Which snapshots are copied.
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    /// Snapshots: latest, an id, a time, each with CONNECTOR@ before it where that is needed
+    #[arg(value_name = "SNAPSHOT", conflicts_with_all = ["connector", "since", "until", "last"])]
+    pub(crate) snapshots: Vec<OsString>,
+    /// Only those of a connector
+    #[arg(long, value_name = "NAME")]
+    pub(crate) connector: Option<String>,
+    /// Only those taken at or after a time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only those taken at or before a time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Of those only the newest, those without any change counted too
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub(crate) last: Option<usize>,
+}
+
+impl Chosen {
+    /// Whether nothing is said, which means all of them.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self {
+            snapshots,
+            connector,
+            since,
+            until,
+            last,
+        } = self;
+        snapshots.is_empty() && connector.is_none() && since.is_none() && until.is_none() && last.is_none()
+    }
+}
+
+/// Options of `copy`.
+#[derive(Debug, Args)]
+pub(crate) struct Copy {
+    /// The archive to copy from: a folder, or a file that `export` wrote
+    #[arg(long, alias = "from-repo", value_name = "ARCHIVE")]
+    pub(crate) from: PathBuf,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+}
+
+/// Options of `export`.
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The file to write
+    #[arg(long, value_name = "FILE.rst")]
+    pub(crate) to: PathBuf,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+    /// All snapshots
+    #[arg(long, conflicts_with_all = ["snapshots", "connector", "since", "until", "last"])]
+    pub(crate) all: bool,
+    /// Replace a file that is there already
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// Options of `import`.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The file
+    #[arg(value_name = "FILE.rst")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+}
+
 /// Options of `connectors`.
 #[derive(Debug, Args)]
 pub(crate) struct Connectors {
@@ -455,6 +682,14 @@ pub(crate) struct Man {
     /// The folder, made if it is missing
     #[arg(long, value_name = "DIR")]
     pub(crate) to: PathBuf,
+}
+
+/// Reads a number that is not 0.
+fn parse_count(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("it is a number from 1 on".into()),
+        Ok(number) => Ok(number),
+    }
 }
 
 /// Reads a time such as 30s, 2m or 1h30m.

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub(crate) use crate::profile::ConfigError;
 use crate::profile::placeholder::{self, Scope};
@@ -41,10 +42,35 @@ pub(crate) struct Config {
     pub(crate) groups: BTreeMap<String, Group>,
     /// `[services]`: how this system's services are stopped and started.
     pub(crate) services: Option<ServiceCommands>,
+    /// How often `watch` prunes.
+    pub(crate) pruning: Pruning,
     /// The folder for journals and reports, absolute.
     pub(crate) state: Option<PathBuf>,
     /// The user's own profiles, before they have what they inherit.
     pub(crate) profiles: Vec<Draft>,
+}
+
+/// How often `watch` frees the room of what was forgotten.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Pruning {
+    /// Nothing is said: daily, where it forgets snapshots.
+    #[default]
+    Unsaid,
+    /// So often.
+    Every(Duration),
+    /// Never: another does it.
+    Never,
+}
+
+impl Pruning {
+    fn parse(s: &Section<'_>) -> Result<Self, ConfigError> {
+        s.only(&["prune"])?;
+        let text = s.entry("prune").map(|entry| entry.string());
+        if matches!(text, Some(Ok("never"))) {
+            return Ok(Self::Never);
+        }
+        Ok(s.duration("prune")?.map_or(Self::Unsaid, Self::Every))
+    }
 }
 
 /// One entry of `[roots]`.
@@ -192,6 +218,7 @@ impl Config {
             "roots",
             "services",
             "groups",
+            "watch",
             "connector",
             "profile",
         ])?;
@@ -227,6 +254,9 @@ impl Config {
             Some(section) => Some(ServiceCommands::parse(&section)?),
             None => None,
         };
+        if let Some(section) = top.section("watch", "[watch]")? {
+            config.pruning = Pruning::parse(&section)?;
+        }
         if let Some(groups) = top.section("groups", "[groups]")? {
             for entry in groups.entries() {
                 let connectors = groups.strings(entry.key)?;

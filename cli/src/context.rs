@@ -5,18 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Zoned;
-use restante_format::archive::{Archive, Located, Memory};
+use restante_format::archive::{Archive, Located, Memory, Scope};
 use restante_format::catalog::Listed;
+use restante_format::error::Error;
 use restante_format::model::Timestamp;
 use restante_format::progress::Progress;
 use restante_format::store::LocalStore;
 
-use crate::args::Global;
+use crate::args::{Global, Range};
 use crate::config::{Config, ConfigError, is_absent};
 use crate::failure::{Failure, Outcome, Result, chain};
 use crate::find;
 use crate::select;
-use crate::show::Output;
+use crate::show::{Output, quoted};
 
 /// The surroundings of one run.
 pub(crate) struct Context {
@@ -88,7 +89,7 @@ impl Context {
         })
     }
 
-    /// The folder of the archive.
+    /// The folder of the archive, or the file that is one by itself.
     pub(crate) fn archive_folder(&self) -> Result<PathBuf> {
         let Some(text) = &self.archive else {
             return Err(Failure::usage("no archive is named")
@@ -98,8 +99,25 @@ impl Context {
             Some((scheme, _)) => Err(Failure::usage(format!(
                 "cannot reach {text}: {scheme} is not supported"
             ))
-            .hint("name a folder")),
+            .hint("name a folder, or a file that `export` wrote")),
             None => Ok(PathBuf::from(text)),
+        }
+    }
+
+    /// The folder of the archive, for who writes into it.
+    pub(crate) fn writable_folder(&self) -> Result<PathBuf> {
+        let folder = self.archive_folder()?;
+        match folder.is_file() {
+            false => Ok(folder),
+            true => Err(Failure::usage(format!(
+                "{} is a single file: it can be read, and never written to",
+                folder.display()
+            ))
+            .hint("name the folder of an archive")
+            .hint(format!(
+                "or take the file into one: restante -a ARCHIVE import {}",
+                quoted(&folder.to_string_lossy())
+            ))),
         }
     }
 
@@ -109,7 +127,7 @@ impl Context {
         self.open_at(&folder, access)
     }
 
-    /// Opens the archive in `folder`.
+    /// Opens the archive in `folder`, or the file that is one by itself.
     pub(crate) fn open_at(&mut self, folder: &Path, access: Access) -> Result<Archive> {
         let archive = open_archive(folder, access, self.memory)?;
         if !archive.damage().is_empty() {
@@ -118,7 +136,11 @@ impl Context {
                 for error in archive.damage() {
                     self.out.warn(&chain(&*error));
                 }
-                let verify = self.out.command("verify");
+                let is_own = self.archive_folder().is_ok_and(|own| own == folder);
+                let verify = match is_own {
+                    true => self.out.command("verify"),
+                    false => format!("restante -a {} verify", quoted(&folder.to_string_lossy())),
+                };
                 self.out.warn(&format!(
                     "snapshots may be missing from this archive; see what is lost: {verify}"
                 ));
@@ -148,6 +170,21 @@ impl Context {
         Ok((listed, located))
     }
 
+    /// The snapshots that options choose.
+    pub(crate) fn scope(&self, archive: &Archive, range: &Range) -> Result<Scope> {
+        if let Some(connector) = &range.connector {
+            check_connector(archive, connector)?;
+        }
+        let since = range.since.as_ref();
+        let until = range.until.as_ref();
+        Ok(Scope {
+            connector: range.connector.clone(),
+            host: range.host.clone(),
+            since: since.map(|text| self.instant("--since", text)).transpose()?,
+            until: until.map(|text| self.time("--until", text)).transpose()?,
+        })
+    }
+
     /// The time that an option names: the last moment of the day, minute or second.
     pub(crate) fn time(&self, option: &str, text: &str) -> Result<Timestamp> {
         select::parse_time(text, &Zoned::now()).ok_or_else(|| bad_time(option, text))
@@ -161,6 +198,9 @@ impl Context {
 
 /// Opens the archive in `folder` and says nothing of what is damaged in it.
 pub(crate) fn open_archive(folder: &Path, access: Access, memory: Memory) -> Result<Archive> {
+    if folder.is_file() {
+        return open_file(folder, access, memory);
+    }
     let store = LocalStore::new(folder);
     let store = match access {
         Access::Mapped => store,
@@ -168,6 +208,18 @@ pub(crate) fn open_archive(folder: &Path, access: Access, memory: Memory) -> Res
     };
     look_for_config(folder)?;
     Ok(Archive::open_with(Arc::new(store), memory)?)
+}
+
+/// Opens a file that is an archive by itself.
+fn open_file(file: &Path, access: Access, memory: Memory) -> Result<Archive> {
+    let again = "get it anew: from where it came, or by another export";
+    Archive::open_file(file, access == Access::Mapped, memory).map_err(|error| match &error {
+        Error::NotAnArchive { .. } => {
+            Failure::new(chain(&error)).hint("name the folder of an archive, or a file that `export` wrote")
+        }
+        Error::Damaged(_) => Failure::new(chain(&error)).damaged().hint(again),
+        _ => error.into(),
+    })
 }
 
 /// Fails where a folder is there that holds something and no archive.

@@ -65,7 +65,10 @@ fn needs(command: &Command) -> Needs {
         | Command::Connectors(_)
         | Command::Rehearse(_)
         | Command::Recover(_) => Needs::Profiles,
-        Command::Snapshots(args) if args.by_connector => Needs::Profiles,
+        Command::Snapshots(args) if args.by_connector || (args.gaps && args.every.is_none()) => {
+            Needs::Profiles
+        }
+        Command::Forget(args) if args.snapshots.is_empty() && args.keep.policy().is_none() => Needs::Profiles,
         Command::Restore(args) if args.procedure.connector.is_some() => Needs::Profiles,
         _ => Needs::Archive,
     }
@@ -96,7 +99,10 @@ fn run(cli: Cli, progress: Arc<Progress>) -> Result<Outcome> {
         Command::Snapshot(args) => command::snapshot::run(cx, &args),
         Command::Watch(args) => command::watch::run(cx, &args),
         Command::Snapshots(args) if args.by_connector => command::by_connector::run(cx, &args),
+        Command::Snapshots(args) if args.gaps => command::gaps::run(cx, &args),
         Command::Snapshots(args) => command::snapshots::run(cx, &args),
+        Command::History(args) => command::history::run(cx, &args),
+        Command::Find(args) => command::find::run(cx, &args),
         Command::Ls(args) => command::ls::run(cx, &args),
         Command::Cat(args) => command::cat::run(cx, &args),
         Command::Diff(args) => command::diff::run(cx, &args),
@@ -104,7 +110,14 @@ fn run(cli: Cli, progress: Arc<Progress>) -> Result<Outcome> {
         Command::Rehearse(args) => command::rehearse::run(cx, &args),
         Command::Recover(args) => command::recover::run(cx, &args),
         Command::Verify(args) => command::verify::run(cx, &args),
-        Command::Stats => command::stats::run(cx),
+        Command::Forget(args) => command::forget::run(cx, &args),
+        Command::Prune(args) => command::prune::run(cx, &args),
+        Command::Compact => command::compact::run(cx),
+        Command::Copy(args) => command::copy::copy(cx, &args),
+        Command::Export(args) => command::copy::export(cx, &args),
+        Command::Import(args) => command::copy::import(cx, &args),
+        Command::Stats(args) if args.growth => command::growth::run(cx, &args),
+        Command::Stats(_) => command::stats::run(cx),
         Command::Connectors(args) => command::connectors::run(cx, &args),
         Command::Completions(args) => command::completions::run(cx, &args),
         Command::Man(args) => command::man::run(&args),

@@ -82,6 +82,17 @@ pub(crate) fn parse(text: &str, now: &Zoned) -> Result<Named> {
     ))
 }
 
+/// Reads a path inside all snapshots, or those of a connector: `PATH` or `CONNECTOR@:PATH`.
+pub(crate) fn parse_path(text: &OsStr) -> (Option<String>, Vec<u8>) {
+    let bytes = from_os(text);
+    let at = bytes.windows(2).position(|pair| pair == b"@:");
+    let connector = at.and_then(|at| std::str::from_utf8(&bytes[..at]).ok());
+    match connector.filter(|name| !name.is_empty() && !name.contains(['/', ':', '@'])) {
+        Some(name) => (Some(name.to_owned()), bytes[name.len() + 2..].to_vec()),
+        None => (None, bytes),
+    }
+}
+
 fn parse_which(text: &str, now: &Zoned) -> Option<Which> {
     if text == "latest" {
         return Some(Which::Latest { back: 0 });
@@ -259,6 +270,18 @@ mod tests {
             (None, &b"x@y"[..])
         );
         assert_eq!(parse("latest:10", &now()).expect("a name").path, b"10");
+    }
+
+    #[test]
+    fn paths_in_all_snapshots() {
+        let parse = |text: &str| parse_path(OsStr::new(text));
+        assert_eq!(parse("/etc/hosts"), (None, b"/etc/hosts".to_vec()));
+        assert_eq!(
+            parse("lotus-notes@:a@:b"),
+            (Some("lotus-notes".into()), b"a@:b".to_vec())
+        );
+        assert_eq!(parse("a/b@:c"), (None, b"a/b@:c".to_vec()));
+        assert_eq!(parse("@:c"), (None, b"@:c".to_vec()));
     }
 
     #[test]

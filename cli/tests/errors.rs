@@ -12,7 +12,7 @@ use std::sync::Arc;
 use common::{Ended, Exch, assert_failures, ended, ended_with_input};
 use restante_format::archive::Archive;
 use restante_format::catalog::Listed;
-use restante_format::id::{Id, Kind};
+use restante_format::id::Id;
 use restante_format::model::Snapshot;
 use restante_format::store::LocalStore;
 use restante_format::wire::encode_snapshot;

@@ -126,12 +126,8 @@ fn each_connector_has_its_schedule() {
             .contains("watching conn-tables every 1s, guestbook every 2s\n"),
         "{ended:?}"
     );
-    assert!(
-        ended
-            .stderr
-            .contains("guestbook is to keep last 3, but this version keeps every snapshot"),
-        "{ended:?}"
-    );
+    // Nothing is told of a policy that keeps all that there is.
+    assert!(!ended.stderr.contains("keep"), "{ended:?}");
     for line in &lines {
         assert_fields(line, &FIELDS);
         assert_eq!(line["host"], "EXCH1");
@@ -585,4 +581,94 @@ fn connectors_beside_their_schedules() {
     // Where nothing is configured, nobody should be content.
     fs::write(&config, "").expect("write");
     assert_eq!(by(&[]).code, 2);
+}
+
+/// Older snapshots of the guest book: one a minute.
+fn with_older(exch: &Exch, number: usize) {
+    for minute in 0..number {
+        let time = format!("2026-03-20T08:{minute:02}:00Z");
+        exch.write("guests/book", minute.to_string());
+        exch.snapshot(&["--connector", "guestbook", "--time", &time]);
+    }
+}
+
+#[test]
+fn policies_are_kept_and_room_is_freed() {
+    let exch = exch(1000);
+    let path = exch.path("restante.toml");
+    let config = fs::read_to_string(&path).expect("read");
+    fs::write(&path, format!("{config}[watch]\nprune = \"1s\"\n")).expect("write");
+    with_older(&exch, 10);
+    let (lines, ended) = Watch::start(&exch, &["--runs", "3"]).end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let forgotten: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line.get("forgotten").is_some())
+        .collect();
+    // Once at the start, behind the first snapshot, and then not for an hour.
+    assert!(
+        matches!(&forgotten[..], [only] if only["connector"] == "guestbook" && only["forgotten"] == 8),
+        "{lines:?}"
+    );
+    let pruned = lines
+        .iter()
+        .find(|line| line.get("prune").is_some())
+        .expect("a prune");
+    assert_eq!(pruned["prune"]["deleted"], 0, "others may still write");
+    assert!(pruned["prune"]["condemned"].as_u64() > Some(0), "{pruned}");
+    let guests = exch.json(&["snapshots", "--all", "--connector", "guestbook"]);
+    assert_eq!(guests.as_array().map(Vec::len), Some(5));
+    exch.verify();
+    let text = exch.run(&["watch", "-q", "--connector", "guestbook", "--runs", "1"]);
+    assert!(
+        text.stdout.contains("  guestbook     forgot 3 snapshots\n"),
+        "{text:?}"
+    );
+}
+
+#[test]
+fn a_policy_that_fails_stops_no_snapshots() {
+    let exch = exch(1000);
+    let path = exch.path("restante.toml");
+    let config = fs::read_to_string(&path).expect("read");
+    fs::write(
+        &path,
+        config.replace("keep = { last = 3 }", "keep = { tags = [\"audit\"] }"),
+    )
+    .expect("write");
+    with_older(&exch, 2);
+    let (lines, ended) = Watch::start(&exch, &["--runs", "2", "--connector", "guestbook"]).end();
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert_eq!(lines.iter().filter(|line| is_taken(line)).count(), 2, "{lines:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("error: connector guestbook: forgetting: nothing would be left of guestbook of EXCH1"),
+        "{ended:?}"
+    );
+    assert_eq!(exch.json(&["stats"])["snapshots"], 4);
+}
+
+#[test]
+fn a_worker_sees_what_another_process_removed() {
+    let exch = exch(300_000);
+    let mut watch = Watch::start(&exch, &["--connector", "conn-tables"]);
+    watch.until("snapshot", is_taken);
+    let table = "Exchsrvr/Conndata/Tables/gwcor.tbl";
+    for round in 2..5 {
+        exch.write(table, noise(round, 300_000));
+        watch.until("change", |line| is_taken(line) && line["tick"] == false);
+        watch.until("tick", |line| is_taken(line) && line["tick"] == true);
+        exch.ok(&["forget", "--keep-last", "1"]);
+        exch.ok(&["prune", "--grace", "0", "--max-unused", "0"]);
+    }
+    // The first contents once more: nobody may think that they are still there.
+    exch.write(table, noise(1, 300_000));
+    let last = watch.until("change", |line| is_taken(line) && line["tick"] == false);
+    assert!(last["stored_bytes"].as_u64() > Some(290_000), "{last}");
+    watch.signal(Signal::TERM);
+    let (_, ended) = watch.end();
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(!ended.stderr.contains("error"), "{ended:?}");
+    exch.verify();
 }

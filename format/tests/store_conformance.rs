@@ -58,6 +58,16 @@ fn conforms(store: &dyn Store) {
         assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{range:?}");
     }
 
+    if let Some(file) = store.open(name(1)).expect("open") {
+        let mut buffer = [0; 4];
+        file.read_exact_at(&mut buffer, 3).expect("middle");
+        assert_eq!(&buffer, b"3456");
+        let error = file.read_exact_at(&mut buffer, 7).expect_err("beyond the end");
+        assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+        let missing = store.open(name(9)).expect_err("missing");
+        assert_eq!(missing.kind(), ErrorKind::NotFound);
+    }
+
     let kept = store.read_range(name(3), 0..100_000).expect("read");
     store.delete(name(3)).expect("delete");
     assert_eq!(kept, &[7; 100_000][..], "what was read outlives the file");

@@ -315,7 +315,7 @@ pub fn total_bytes(store: &MemoryStore) -> u64 {
 }
 
 /// Where the objects of some kinds are.
-pub fn objects_of(archive: &Archive, kinds: &[Kind]) -> impl Iterator<Item = Location> {
+pub fn objects_of(archive: &Archive, kinds: &[Kind]) -> impl Iterator<Item = Location> + use<> {
     let index = archive.reader().index();
     let objects = index.objects().filter(|at| kinds.contains(&at.object.kind));
     objects.collect::<Vec<_>>().into_iter()

@@ -53,7 +53,7 @@ impl Sample {
 }
 
 /// The snapshots in the pages of an archive: decoded anew, apart from its catalogue.
-fn pages_of(archive: &Archive) -> Pages {
+pub fn pages_of(archive: &Archive) -> Pages {
     let pages = objects_of(archive, &[Kind::Page]);
     let snapshots = |at: Location| {
         let id = at.object.id;

@@ -12,12 +12,13 @@ use restante_format::id::{Id, Kind};
 use restante_format::store::{MemoryStore, Name, Shelf, Store};
 use restante_format::wire::{ArchiveId, Config};
 use restante_tests::archives::{
-    Place, assert_clean, create, fine_config, in_memory, object_at, open, take, verify,
+    Place, assert_clean, create, fine_config, in_memory, object_at, objects_of, open, take, verify,
 };
 use restante_tests::damaged::{
     Files, Loss, Sample, sample, sample_of_deltas, sample_with, store_of, told_loss, true_loss, with,
     without_block_of,
 };
+use restante_tests::laid::{Laid, lay};
 
 /// Bits to flip in the byte at `at`: one that its place chooses, and all of them.
 fn masks(at: usize) -> [u8; 2] {
@@ -60,7 +61,10 @@ fn no_byte_of_the_config_changes_unnoticed() {
 /// Where the blocks of a segment are, and whether they hold chunks.
 fn blocks(archive: &Archive, name: Name) -> Vec<(std::ops::Range<usize>, bool)> {
     let index = archive.reader().index();
-    let segment = index.segments().find(|s| s.name == name).expect("it is intact");
+    let segment = index
+        .segments()
+        .find(|segment| segment.name == name)
+        .expect("it is intact");
     let chunks: BTreeSet<u32> = segment
         .directory
         .objects
@@ -247,7 +251,8 @@ fn a_segment_in_anothers_place_is_no_segment() {
     assert!(archive.catalog().is_empty());
 }
 
-/// An archive in which two writers, who did not know of each other, stored the same tree.
+/// An archive of two snapshots whose objects are in two segments each, in other blocks: as a merge leaves them until the
+/// old segments are deleted.
 fn twice() -> (Sample, [Id; 2]) {
     let source = Place::new();
     source.write("dir/file", b"one chunk");
@@ -262,9 +267,22 @@ fn twice() -> (Sample, [Id; 2]) {
         take(&mut second, source.path(), 2).id,
     ];
     let files = store.files();
-    // The objects and the page of each, and the config.
+    // Two writers, who did not know of each other, made the same segment of objects, and each a page.
+    assert_eq!(files.len(), 4);
+    let sample = Sample::of(source, files);
+    let archive = open(&store_of(&sample.files));
+    let data = [Kind::Chunk, Kind::ChunkList, Kind::Tree];
+    let objects = data.map(|kind| {
+        let kinds = [kind];
+        let of_kind = objects_of(&archive, &kinds);
+        let whole = of_kind.map(|at| archive.reader().get(kind, at.object.id).expect("intact"));
+        whole.map(|plain| Laid::whole(kind, &plain)).collect()
+    });
+    let segment = lay(fine_config().archive, &objects, None);
+    let name = Name::Segment(Id(*segment.last_chunk().expect("a seal")));
+    let files = with(&sample.files, name, segment);
     assert_eq!(files.len(), 5);
-    (Sample::of(source, files), ids)
+    (Sample { files, ..sample }, ids)
 }
 
 // Section 2: any copy serves.
@@ -272,11 +290,14 @@ fn twice() -> (Sample, [Id; 2]) {
 fn damage_to_one_of_two_copies_costs_nothing() {
     let (sample, _) = twice();
     let intact = open(&store_of(&sample.files));
-    for (name, bytes) in sample.files.iter().skip(1) {
-        let in_blocks = blocks(&intact, *name);
-        let own = in_blocks.last().expect("it has blocks").0.clone();
-        for (range, _) in &in_blocks[..in_blocks.len() - 1] {
-            assert!(range.end <= own.start, "the snapshot alone is not there twice");
+    let pages: BTreeSet<Name> = objects_of(&intact, &[Kind::Page])
+        .map(|at| at.segment.name)
+        .collect();
+    let twice = |name: &Name| *name != Name::Config && !pages.contains(name);
+    let copies = sample.files.iter().filter(|(name, _)| twice(name));
+    assert_eq!(copies.clone().count(), 2, "the pages alone are not there twice");
+    for (name, bytes) in copies {
+        for (range, _) in &blocks(&intact, *name) {
             for at in range.clone() {
                 let mut changed = bytes.to_vec();
                 changed[at] ^= 0x20;
@@ -324,7 +345,7 @@ fn an_archive_without_damage_is_clean_at_both_levels() {
         .skip(1)
         .map(|(_, bytes)| bytes.len() as u64)
         .sum::<u64>();
-    assert_eq!((full.bytes, full.segments, full.snapshots), (segments, 3, 3));
+    assert_eq!((full.bytes, full.segments, full.snapshots), (segments, 6, 3));
     assert_eq!(full.objects, archive.reader().index().object_count() as u64);
     let empty = Arc::new(MemoryStore::default());
     assert_clean(&create(&empty, fine_config()));

@@ -14,9 +14,10 @@ use restante_tests::archives::{Place, restore_tree};
 use restante_tests::counting::{Counting, alone};
 use restante_tests::forge::{
     Forge, assert_nothing_in, chunk_file, dir, entry, file, forged, inner, item, restore_among_canaries,
-    symlink as link, verified,
+    snapshot, symlink as link, verified,
 };
 use restante_tests::laid::frame;
+use restante_tests::pages::page_of_one;
 use restante_tests::prng::Rng;
 
 #[global_allocator]
@@ -291,7 +292,9 @@ fn trees_that_contradict_themselves_are_refused() {
         ("a chunk for a tree", |f| {
             f.object(Kind::Chunk, &TreeNode::Leaf(vec![]).encode())
         }),
-        ("a snapshot for a tree", |f| f.snapshot(Id([1; 32]))),
+        ("a page for a tree", |f| {
+            f.object(Kind::Page, &page_of_one(&snapshot(Id([1; 32]))))
+        }),
     ];
     for (what, make) in cases {
         let (archive, root) = forged(make);

@@ -6,6 +6,8 @@ pub mod cut;
 pub mod digest;
 pub mod discard;
 mod findings;
+mod index;
+pub mod lookups;
 mod many;
 pub mod memory;
 mod mirror;
@@ -67,6 +69,7 @@ pub fn measure(
         Measurement::Memory => memory::measure(&bench),
         Measurement::Watch => watch::measure(&bench),
         Measurement::Many => many::measure(&bench),
+        Measurement::Index => index::measure(&bench),
     };
     folder::remove(&bench.place)?;
     findings
@@ -155,6 +158,14 @@ pub fn work(words: &[OsString]) -> Result<(), String> {
             let mode = digest::Mode::named(mode).ok_or_else(|| format!("no mode {mode:?}"))?;
             let digests = digest::digest(input, mode);
             digests.map(drop).map_err(|e| e.to_string())
+        }
+        (Some("tables"), Some(rows)) => {
+            let rows = rows.parse().map_err(|_| format!("{rows:?} is no number"))?;
+            lookups::write_tables(rows, input).map_err(|e| e.to_string())
+        }
+        (Some("look-up"), Some(threads)) => {
+            let threads = threads.parse().map_err(|_| format!("{threads:?} is no number"))?;
+            lookups::look_up(threads, input).map_err(|e| e.to_string())
         }
         _ => Err(format!("no such piece of work: {words:?}")),
     }

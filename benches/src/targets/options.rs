@@ -24,6 +24,7 @@ targets: what Restante is to reach, each target as a ratio of two measurements t
                 grows, what is restored is of one moment
   many          very many snapshots of one connector, a minute apart: commits, files, bytes of a tick, the newest ten, a list
                 of all, one file at a time, a file's history, the oldest half forgotten and pruned; best with --dir in memory
+  index         tables of the index over objects that never were: how fast ids are found, and with how much memory
   all           all of these; releases only with --releases
 
   --runs N              how often each figure is taken (default: 5)
@@ -40,6 +41,7 @@ targets: what Restante is to reach, each target as a ratio of two measurements t
   --snapshots N         the snapshots of many (default: 1000000)
   --changes N           how many of them find changes (default: a hundredth)
   --jitter              many takes them a second time, each up to a millisecond late
+  --rows N              the objects of index, also as 1e8 (default: 1e8)
   --restante PATH       the program to measure (default: restante beside this program)
   --dir DIR             where trees and repositories lie meanwhile (default: the system's temporary folder)
   --json FILE           writes every single figure there, too
@@ -73,11 +75,13 @@ pub enum Measurement {
     Watch,
     /// Very many snapshots.
     Many,
+    /// Finding objects by tables.
+    Index,
 }
 
 impl Measurement {
     /// All, in the order of the table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Threads,
         Self::Tables,
         Self::Whole,
@@ -86,6 +90,7 @@ impl Measurement {
         Self::Memory,
         Self::Watch,
         Self::Many,
+        Self::Index,
     ];
 
     /// What the command line calls it.
@@ -99,6 +104,7 @@ impl Measurement {
             Self::Memory => "memory",
             Self::Watch => "watch",
             Self::Many => "many",
+            Self::Index => "index",
         }
     }
 }
@@ -136,6 +142,8 @@ pub struct Options {
     changes: Option<u64>,
     /// Whether they are taken a second time, none at its exact minute.
     pub jitter: bool,
+    /// The objects of the index.
+    pub rows: u64,
     /// The program that this project makes.
     pub restante: PathBuf,
     /// Where trees and repositories lie.
@@ -170,6 +178,7 @@ impl Options {
             snapshots: 1_000_000,
             changes: None,
             jitter: false,
+            rows: 100_000_000,
             restante: beside.unwrap_or(Path::new(".")).join("restante"),
             dir: std::env::temp_dir(),
             json: None,
@@ -201,6 +210,7 @@ impl Options {
                 "--changes" => options.changes = Some(at_least_one(&word, &value()?)? as u64),
                 "--jitter" => options.jitter = true,
                 "--entries" => options.entries = at_least_one(&word, &value()?)?,
+                "--rows" => options.rows = rows(&word, &value()?)?,
                 "--restante" => options.restante = absolute(&value()?)?,
                 "--dir" => options.dir = absolute(&value()?)?,
                 "--json" => options.json = Some(absolute(&value()?)?),
@@ -244,6 +254,25 @@ fn at_least_one(option: &str, text: &OsString) -> Result<usize, String> {
     }
 }
 
+/// A number that may be written as `1e8`.
+fn rows(option: &str, text: &OsString) -> Result<u64, String> {
+    let written = text.to_string_lossy();
+    let Some((factor, exponent)) = written.split_once('e') else {
+        return at_least_one(option, text).map(|rows| rows as u64);
+    };
+    let ten = exponent
+        .parse()
+        .ok()
+        .and_then(|exponent| 10_u64.checked_pow(exponent));
+    let rows = factor
+        .parse::<u64>()
+        .ok()
+        .zip(ten)
+        .and_then(|(factor, ten)| factor.checked_mul(ten));
+    rows.filter(|rows| *rows > 0)
+        .ok_or_else(|| format!("{option} takes a number from 1, such as 10000000 or 1e7"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,6 +293,7 @@ mod tests {
             .unwrap();
         assert_eq!(some.measurements, [Measurement::Tables, Measurement::Threads]);
         assert_eq!(some.tables_bytes, 3 << 20);
+        assert_eq!(parse(&["--rows", "3e4", "index"]).unwrap().unwrap().rows, 30_000);
         assert_eq!(parse(&["-h"]), Ok(None));
         let many = parse(&["many", "--snapshots", "5000"]).unwrap().unwrap();
         assert_eq!((many.changes(), many.jitter), (50, false));

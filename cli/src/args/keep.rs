@@ -86,6 +86,54 @@ impl KeepArgs {
     }
 }
 
+/// What the snapshots of a group have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GroupBy {
+    pub(crate) host: bool,
+    pub(crate) connector: bool,
+    pub(crate) paths: bool,
+    pub(crate) tags: bool,
+}
+
+impl GroupBy {
+    /// One machine, connector and set of paths.
+    pub(crate) const SERIES: Self = Self {
+        host: true,
+        connector: true,
+        paths: true,
+        tags: false,
+    };
+}
+
+impl FromStr for GroupBy {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut by = Self {
+            host: false,
+            connector: false,
+            paths: false,
+            tags: false,
+        };
+        for word in text.split(',').map(str::trim) {
+            match word {
+                "series" => (by.host, by.connector, by.paths) = (true, true, true),
+                "host" | "hosts" => by.host = true,
+                "connector" | "connectors" => by.connector = true,
+                "path" | "paths" => by.paths = true,
+                "tag" | "tags" => by.tags = true,
+                "none" | "" => {}
+                _ => {
+                    return Err(
+                        "write series, none, or some of host, connector, paths and tags, separated by commas",
+                    );
+                }
+            }
+        }
+        Ok(by)
+    }
+}
+
 fn parse_count(text: &str) -> Result<Count, String> {
     Count::from_str(text).map_err(|why| format!("it {why}; `unlimited` is as many as there are"))
 }

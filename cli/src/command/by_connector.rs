@@ -156,7 +156,7 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
 }
 
 /// How old the newest snapshot of a connector may be.
-fn most(every: Duration, tolerance: Option<Duration>) -> Duration {
+pub(super) fn most(every: Duration, tolerance: Option<Duration>) -> Duration {
     every.saturating_add(tolerance.unwrap_or((every / 2).max(LEAST_TOLERANCE)))
 }
 

@@ -11,15 +11,53 @@ use serde::Serialize;
 use crate::args::Diff;
 use crate::context::{Access, Context};
 use crate::failure::{Failure, Result};
-use crate::show::{count, json_path, path_bytes};
+use crate::show::{count, json_path, path_bytes, size};
 
-/// How many paths differ in each way.
-#[derive(Default)]
+/// How many paths differ in each way, and the bytes of the files among them.
+#[derive(Default, Serialize)]
 struct Totals {
     added: u64,
     removed: u64,
     modified: u64,
     metadata: u64,
+    added_bytes: u64,
+    removed_bytes: u64,
+    modified_bytes_before: u64,
+    modified_bytes_after: u64,
+}
+
+/// The size of a file.
+fn file_bytes(entry: &Entry) -> Option<u64> {
+    matches!(entry.node, Node::File { .. }).then(|| entry.node.size())
+}
+
+impl Totals {
+    fn add_bytes(&mut self, change: &Change) {
+        let bytes = |entry| file_bytes(entry).unwrap_or(0);
+        match change {
+            Change::Added(entry) => self.added_bytes += bytes(entry),
+            Change::Removed(entry) => self.removed_bytes += bytes(entry),
+            Change::Modified { before, after } if change.is_of_content() => {
+                self.modified_bytes_before += bytes(before);
+                self.modified_bytes_after += bytes(after);
+            }
+            Change::Modified { .. } => {}
+        }
+    }
+
+    fn text(&self) -> String {
+        format!(
+            "{} added ({}), {} removed ({}), {} modified ({} → {}), {} metadata only",
+            count(self.added),
+            size(self.added_bytes),
+            count(self.removed),
+            size(self.removed_bytes),
+            count(self.modified),
+            size(self.modified_bytes_before),
+            size(self.modified_bytes_after),
+            count(self.metadata),
+        )
+    }
 }
 
 #[derive(Serialize)]
@@ -44,7 +82,10 @@ pub(crate) fn run(cx: &mut Context, args: &Diff) -> Result<()> {
     let mut totals = Totals::default();
     let mut failure = None;
     let result = diff(archive.reader(), before, after, &progress, &mut |changed| {
-        print(cx, &changed, &mut totals).map_err(|error| {
+        if args.content_only && !changed.change.is_of_content() {
+            return Ok(());
+        }
+        print(cx, &changed, &mut totals, args.summary).map_err(|error| {
             failure = Some(error);
             Error::Interrupted
         })
@@ -53,22 +94,11 @@ pub(crate) fn run(cx: &mut Context, args: &Diff) -> Result<()> {
         return Err(failure);
     }
     result?;
-    if !cx.out.json {
-        let Totals {
-            added,
-            removed,
-            modified,
-            metadata,
-        } = totals;
-        let text = [
-            (added, "added"),
-            (removed, "removed"),
-            (modified, "modified"),
-            (metadata, "metadata only"),
-        ]
-        .map(|(number, what)| format!("{} {what}", count(number)))
-        .join(", ");
-        cx.out.notice(&text);
+    match (args.summary, cx.out.json) {
+        (true, true) => cx.out.json_line(&totals)?,
+        (true, false) => cx.out.line(&totals.text())?,
+        (false, true) => {}
+        (false, false) => cx.out.notice(&totals.text()),
     }
     Ok(())
 }
@@ -86,8 +116,8 @@ fn tree(located: Located, text: &OsStr) -> Result<Id> {
     }
 }
 
-fn print(cx: &mut Context, changed: &Changed, totals: &mut Totals) -> Result<()> {
-    let size = |entry: &Entry| matches!(entry.node, Node::File { .. }).then(|| entry.node.size());
+fn print(cx: &mut Context, changed: &Changed, totals: &mut Totals, only_totals: bool) -> Result<()> {
+    totals.add_bytes(&changed.change);
     let (mark, word, total, before, after) = match &changed.change {
         Change::Added(entry) => ('+', "added", &mut totals.added, None, Some(entry)),
         Change::Removed(entry) => ('-', "removed", &mut totals.removed, Some(entry), None),
@@ -102,7 +132,7 @@ fn print(cx: &mut Context, changed: &Changed, totals: &mut Totals) -> Result<()>
         }
     };
     *total += 1;
-    let Some(entry) = after.or(before) else {
+    let Some(entry) = after.or(before).filter(|_| !only_totals) else {
         return Ok(());
     };
     if cx.out.json {
@@ -111,8 +141,8 @@ fn print(cx: &mut Context, changed: &Changed, totals: &mut Totals) -> Result<()>
             path_bytes: path_bytes(&changed.path),
             change: word,
             r#type: entry.node.type_name(),
-            size_before: before.and_then(size),
-            size_after: after.and_then(size),
+            size_before: before.and_then(file_bytes),
+            size_after: after.and_then(file_bytes),
         });
     }
     let slash = if matches!(entry.node, Node::Dir { .. }) {

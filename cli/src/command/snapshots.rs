@@ -1,25 +1,14 @@
 //! `snapshots`: lists them, runs without any change collapsed.
 
-use std::collections::HashMap;
+use restante_format::archive::Scope;
+use restante_format::model::{Snapshot, display_bytes};
 
-use restante_format::catalog::{Listed, Moment};
-use restante_format::id::Id;
-use restante_format::model::{Series, Snapshot, Timestamp, display_bytes};
-use serde::Serialize;
-
+use super::rows::{Row, Wanted, newest, oldest_first};
+use super::rows_json::Array;
 use crate::args::Snapshots;
 use crate::context::{Access, Context, check_connector};
 use crate::failure::Result;
-use crate::show::{Align, Table, count, json_path, local_time, rfc3339, size};
-
-/// A snapshot, or a run of ticks of one source without anything else of it in between.
-struct Row {
-    /// The last of the run.
-    last: Listed,
-    first_time: Timestamp,
-    count: u64,
-    tick: bool,
-}
+use crate::show::{Align, Table, count, local_time, size};
 
 /// Lists what the options ask for.
 pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
@@ -27,65 +16,45 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
     if let Some(connector) = &args.connector {
         check_connector(&archive, connector)?;
     }
-    let since = args
-        .since
-        .as_ref()
-        .map(|text| cx.instant("--since", text))
-        .transpose()?;
-    let until = args
-        .until
-        .as_ref()
-        .map(|text| cx.time("--until", text))
-        .transpose()?;
-    let wanted = |moment: &Moment| {
-        let s = &moment.state.snapshot;
-        args.connector
-            .as_ref()
-            .is_none_or(|name| s.connector.as_ref() == Some(name))
-            && args.host.as_ref().is_none_or(|host| s.host == *host)
-            && args.tag.as_ref().is_none_or(|tag| s.tags.contains(tag))
-            && since.is_none_or(|since| moment.time >= since)
-            && until.is_none_or(|until| moment.time <= until)
+    let since = args.since.as_ref();
+    let until = args.until.as_ref();
+    let wanted = Wanted {
+        scope: Scope {
+            connector: args.connector.clone(),
+            host: args.host.clone(),
+            since: since.map(|text| cx.instant("--since", text)).transpose()?,
+            until: until.map(|text| cx.time("--until", text)).transpose()?,
+        },
+        tag: args.tag.clone(),
+        all: args.all,
     };
-    let mut rows: Vec<Row> = Vec::new();
-    // Of each series its newest row, if there is one, and its newest tree.
-    let mut series: HashMap<Series, (Option<usize>, Id)> = HashMap::new();
-    for moment in archive.catalog().oldest_first() {
-        let s = &moment.state.snapshot;
-        let before = series.get(&s.series()).copied();
-        let tick = before.is_some_and(|(_, root)| root == s.root);
-        let mut row = before.and_then(|(row, _)| row);
-        if wanted(&moment) {
-            match row.and_then(|row| rows.get_mut(row)) {
-                Some(run) if tick && run.tick && !args.all && run.last.snapshot.tags == s.tags => {
-                    (run.last, run.count) = (moment.listed(), run.count + 1);
-                }
-                _ => {
-                    row = Some(rows.len());
-                    rows.push(Row {
-                        first_time: moment.time,
-                        last: moment.listed(),
-                        count: 1,
-                        tick,
-                    });
-                }
-            }
-        }
-        series.insert(s.series(), (row, s.root));
-    }
-    // A run stands where its last snapshot does.
-    rows.sort_by_key(|row| row.last.snapshot.time);
-    let skipped = args.last.map_or(0, |last| rows.len().saturating_sub(last));
-    let rows = &rows[skipped..];
+    let catalog = archive.catalog();
     if cx.out.json {
-        let documents: Vec<Document> = rows.iter().map(Document::new).collect();
-        return cx.out.json_line(&documents);
+        let mut array = Array::new(&mut cx.out);
+        match args.last {
+            Some(last) => newest(catalog, &wanted, last)
+                .into_iter()
+                .try_for_each(|row| array.push(row))?,
+            None => oldest_first(catalog, &wanted, &mut |row| array.push(row))?,
+        }
+        return array.finish();
     }
+    let rows = match args.last {
+        Some(last) => newest(catalog, &wanted, last),
+        None => {
+            let mut rows = Vec::new();
+            oldest_first(catalog, &wanted, &mut |row| {
+                rows.push(row);
+                Ok(())
+            })?;
+            rows
+        }
+    };
     if rows.is_empty() {
         cx.out.notice("no snapshots");
         return Ok(());
     }
-    for line in table(rows, args).lines() {
+    for line in table(&rows, args).lines() {
         cx.out.line(&line)?;
     }
     Ok(())
@@ -105,13 +74,13 @@ fn table(rows: &[Row], args: &Snapshots) -> Table {
         (" ", Align::Left),
     ]);
     for row in rows {
-        let s = &row.last.snapshot;
+        let s = &row.last.state.snapshot;
         let time = match row.count {
-            1 => local_time(s.time, pattern),
+            1 => local_time(row.last.time, pattern),
             _ => format!(
                 "{} – {}",
                 local_time(row.first_time, pattern),
-                local_time(s.time, pattern)
+                local_time(row.last.time, pattern)
             ),
         };
         table.row(vec![
@@ -121,7 +90,7 @@ fn table(rows: &[Row], args: &Snapshots) -> Table {
             } else {
                 String::new()
             },
-            row.last.id.short(),
+            row.last.id().short(),
             if args.connector.is_some() {
                 String::new()
             } else {
@@ -164,16 +133,10 @@ fn gaps(s: &Snapshot) -> String {
 
 /// The shortest way to write the times that keeps the rows apart.
 fn time_pattern(rows: &[Row]) -> &'static str {
-    let times = || {
-        rows.iter()
-            .flat_map(|row| [row.first_time, row.last.snapshot.time])
-    };
+    let times = || rows.iter().flat_map(|row| [row.first_time, row.last.time]);
     let today = jiff::Zoned::now().strftime("%Y-%m-%d").to_string();
     let all_today = times().all(|time| local_time(time, "%Y-%m-%d") == today);
-    let mut minutes: Vec<i64> = rows
-        .iter()
-        .map(|row| row.last.snapshot.time.secs.div_euclid(60))
-        .collect();
+    let mut minutes: Vec<i64> = rows.iter().map(|row| row.last.time.secs.div_euclid(60)).collect();
     minutes.dedup();
     let one_a_minute = minutes.len() == rows.len();
     match (all_today, one_a_minute) {
@@ -181,49 +144,5 @@ fn time_pattern(rows: &[Row]) -> &'static str {
         (true, false) => "%H:%M:%S",
         (false, true) => "%Y-%m-%d %H:%M",
         (false, false) => "%Y-%m-%d %H:%M:%S",
-    }
-}
-
-#[derive(Serialize)]
-struct Document {
-    id: String,
-    time: String,
-    host: String,
-    connector: Option<String>,
-    paths: Vec<String>,
-    tags: Vec<String>,
-    tick: bool,
-    files: u64,
-    bytes: u64,
-    stored_bytes: u64,
-    torn: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    count: Option<u64>,
-}
-
-impl Document {
-    fn new(row: &Row) -> Self {
-        let s = &row.last.snapshot;
-        let of_run = |time| (row.count > 1).then(|| rfc3339(time));
-        Self {
-            id: row.last.id.to_string(),
-            time: rfc3339(s.time),
-            host: s.host.clone(),
-            connector: s.connector.clone(),
-            paths: s.paths.iter().map(|path| json_path(path)).collect(),
-            tags: s.tags.clone(),
-            tick: row.tick,
-            files: s.counts.files,
-            bytes: s.counts.bytes,
-            stored_bytes: s.counts.stored_bytes,
-            torn: s.torn.iter().map(|path| json_path(path)).collect(),
-            first: of_run(row.first_time),
-            last: of_run(s.time),
-            count: (row.count > 1).then_some(row.count),
-        }
     }
 }

@@ -66,7 +66,7 @@ pub(crate) fn run(cx: &mut Context, args: &Verify) -> Result<()> {
     }
     if cx.out.json {
         let total_bytes = archive.stats().stored_bytes;
-        // The config was read before the rest, and is a part of the total.
+        // The config was read before the rest, and is a part of the total. A single file has none.
         let config = cx.archive_folder()?.join("config");
         let config_bytes = std::fs::metadata(config).map_or(0, |metadata| metadata.len());
         let fraction = if total_bytes == 0 {

@@ -195,7 +195,7 @@ impl Scene {
             .unwrap();
     }
 
-    fn listed(&self) -> &Listed {
+    fn listed(&self) -> Listed {
         self.archive.catalog().all().last().unwrap()
     }
 
@@ -220,13 +220,13 @@ impl Scene {
         let mut journal = match Journal::open(&self.journal())? {
             Some(journal) => journal,
             None => {
-                let plan = make_plan(profile, &self.config, &self.archive, self.listed(), going)?;
+                let plan = make_plan(profile, &self.config, &self.archive, &self.listed(), going)?;
                 Journal::create(&self.journal(), plan)?
             }
         };
         let reached = Runner {
             archive: &self.archive,
-            listed: self.listed(),
+            listed: &self.listed(),
             at: self.at(profile, journal.plan()),
             journal: &mut journal,
             mode: Mode::Restore,

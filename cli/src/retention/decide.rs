@@ -31,6 +31,11 @@ impl Verdict {
         !self.kept_by.is_empty()
     }
 
+    /// Whether the same rules keep both, or none keeps either.
+    pub(crate) fn is_like(self, other: Self) -> bool {
+        (self.kept_by, self.as_oldest) == (other.kept_by, other.as_oldest)
+    }
+
     /// The rules that keep it.
     pub(crate) fn rules(self) -> impl Iterator<Item = Rule> {
         RULES.into_iter().filter(move |rule| self.kept_by.contains(*rule))
@@ -220,6 +225,7 @@ impl<'p> Walk<'p> {
     }
 
     /// Decides about every one of `newest_first`, lazily; `view` says what the rules see of it.
+    #[cfg(test)]
     pub(crate) fn decide_all<T>(
         &mut self,
         newest_first: impl IntoIterator<Item = T>,

@@ -27,15 +27,6 @@
 //!   the first holds although the snapshot before one may be gone by then: it kept the first of every run of equal
 //!   trees, so what comes before a change in the rest has the tree that came before it in the whole.
 
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "what is decided is carried out by a command that is not there yet"
-    )
-)]
-
 mod calendar;
 mod decide;
 mod period;

@@ -5,7 +5,9 @@ mod output;
 mod progress;
 mod table;
 
-pub(crate) use format::{count, duration, json_path, local_time, path_bytes, plural, quoted, rfc3339, size};
+pub(crate) use format::{
+    count, duration, in_zone, json_path, local_time, path_bytes, plural, quoted, rfc3339, size,
+};
 pub(crate) use output::{Output, report, warn};
 pub(crate) use progress::with_progress;
 pub(crate) use table::{Align, Table};

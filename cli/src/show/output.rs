@@ -15,7 +15,7 @@ pub(crate) struct Output {
     /// No notices but warnings and errors.
     pub(crate) quiet: bool,
     /// Details as well.
-    verbose: bool,
+    pub(crate) verbose: bool,
     /// The archive, where the command line named it: commands that are suggested name it too.
     archive: Option<String>,
 }

@@ -152,7 +152,7 @@ impl<'a> Follow<'a> {
         if self.lost.contains_key(&id) {
             return false;
         }
-        let reason = match self.reader.index().find(&id) {
+        let reason = match self.reader.find(&id) {
             Some(at) if at.object.kind == Kind::Chunk && u64::from(at.plain_len()) == len => {
                 if self.has_bases(id) {
                     return true;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::Archive;
 use super::prune::PruneReport;
-use super::upkeep::Merged;
+use super::upkeep::{DataPacker, Merged};
 use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::index::IndexedSegment;
+use crate::segment::SealedSegment;
 use crate::store::{LockMode, LockName, Name};
 
 /// What forgetting did.
@@ -31,16 +32,30 @@ impl Archive {
         let sources: Vec<Arc<IndexedSegment>> = concerned.into_values().map(|(source, _)| source).collect();
         let rewritten = sources.len() as u64;
         if !sources.is_empty() {
-            let made = self.pack(&sources, |moment| !ids.contains(&moment.id()))?;
+            let made = self.without(&sources, ids)?;
             self.replace(&sources, made, &mut Merged::default())?;
         }
         Ok(Forgotten { snapshots, rewritten })
+    }
+
+    /// What stands for these segments once the snapshots are forgotten. Data that shares a segment with pages stays.
+    fn without(&self, sources: &[Arc<IndexedSegment>], ids: &HashSet<Id>) -> Result<Vec<SealedSegment>> {
+        let mut made = self.pack(sources, |moment| !ids.contains(&moment.id()))?;
+        let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
+        for source in sources {
+            packer.add(&*self.store, source, |kind, _| !kind.is_of_catalog())?;
+        }
+        made.extend(packer.finish()?);
+        Ok(made)
     }
 
     /// The segments that say that these snapshots are there, and of how many.
     fn concerned(&self, ids: &HashSet<Id>) -> BTreeMap<Name, (Arc<IndexedSegment>, u64)> {
         let index = self.reader.index();
         let mut concerned = BTreeMap::new();
+        if ids.is_empty() {
+            return concerned;
+        }
         for run in self.catalog.runs() {
             let moments = self.catalog.moments_of(&[Arc::clone(&run)]);
             let count = moments.filter(|moment| ids.contains(&moment.id())).count() as u64;
@@ -59,7 +74,7 @@ impl Archive {
             .into_values()
             .map(|(source, _)| source)
             .collect();
-        let made = self.pack(&sources, |moment| !ids.contains(&moment.id()))?;
+        let made = self.without(&sources, ids)?;
         Ok(PruneReport {
             deleted: sources.len() as u64,
             deleted_bytes: sources.iter().map(|source| source.len).sum(),

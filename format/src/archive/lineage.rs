@@ -206,7 +206,7 @@ fn step(generation: u16) -> u16 {
 }
 
 /// The part of its block's stored bytes that falls to an object.
-fn stored_share(at: &Location) -> usize {
+pub(super) fn stored_share(at: &Location) -> usize {
     let (stored, plain) = (u64::from(at.block.stored_len), u64::from(at.block.plain_len));
     (stored * u64::from(at.object.len) / plain.max(1)) as usize
 }

@@ -14,11 +14,15 @@ mod prune;
 mod read_file;
 mod restore;
 mod sets;
+mod single;
 mod snapshot;
 mod stats;
+mod transfer;
 mod upkeep;
 mod vanished;
 mod verify;
+mod verify_tables;
+mod views;
 mod walk;
 mod writer;
 
@@ -35,8 +39,12 @@ pub use restore::{Overwrite, Restore, RestoreReport};
 pub use sets::{ConsistencySet, TornSet};
 pub use snapshot::{Root, SnapshotRequest, Source, Taken};
 pub use stats::Stats;
-pub use upkeep::Merged;
+pub use transfer::{Choice, Copied, Exported};
+pub use upkeep::{IndexLimits, Merged};
 pub use verify::{Damaged, VerifyLevel, VerifyReport};
+pub use views::{
+    Aspect, Gap, Grown, History, Occurrence, Occurrences, Scope, Ticks, Tracks, Turn, Version, Watched,
+};
 
 use crate::catalog::Catalog;
 use crate::error::{Error, Flaw, Malformed, Result};
@@ -81,7 +89,10 @@ pub struct Archive {
     catalog: Catalog,
     damage: Vec<Arc<Error>>,
     memory: Memory,
+    index_limits: IndexLimits,
     makes_deltas: bool,
+    /// Whether it is a segment file by itself.
+    is_single: bool,
 }
 
 impl Archive {
@@ -136,7 +147,9 @@ impl Archive {
             catalog,
             damage: damage.into_iter().map(Arc::new).collect(),
             memory,
+            index_limits: IndexLimits::default(),
             makes_deltas: true,
+            is_single: false,
         })
     }
 
@@ -155,6 +168,7 @@ impl Archive {
     /// What could not be read so far: segments, and pages of the catalogue in intact ones.
     pub fn damage(&self) -> Vec<Arc<Error>> {
         let mut damage = self.damage.clone();
+        damage.extend(self.reader.covered_damage());
         damage.extend(self.catalog.damage());
         damage
     }
@@ -162,6 +176,11 @@ impl Archive {
     /// Where the archive is, for people.
     pub fn location(&self) -> String {
         self.store.location()
+    }
+
+    /// Whether it is a single segment file, which is read and never written to.
+    pub fn is_single(&self) -> bool {
+        self.is_single
     }
 
     /// What was decided when it was made.

@@ -194,7 +194,7 @@ impl Archive {
         })?;
         let opened_files = examiner.opened.into_inner();
         let tick = parent_root == Some(snapshot.root);
-        let rescued = self.rescue(snapshot.root, &condemned, progress)?;
+        let rescued = self.rescue([snapshot.root].into_iter(), &condemned, progress)?;
         let (id, snapshot) = self.commit(snapshot, parent, written, rescued)?;
         // The snapshot is safe: what goes wrong from here on is not its failure.
         let merging = self.merge_tiers().err();

@@ -23,7 +23,11 @@ impl Archive {
     /// Counts what the archive holds.
     pub fn stats(&self) -> Stats {
         let index = self.reader.index();
-        let config = crate::wire::CONFIG_BYTES as u64;
+        let config = match self.is_single {
+            false => crate::wire::CONFIG_BYTES as u64,
+            true => 0,
+        };
+        let tables = index.coverings().iter().map(|covering| covering.table().len());
         let (mut snapshots, mut plain_bytes) = (0, 0_u64);
         for moment in self.catalog.oldest_first() {
             snapshots += 1;
@@ -35,7 +39,7 @@ impl Archive {
             objects: index.object_count() as u64,
             plain_bytes,
             unique_bytes: index.objects().map(|at| u64::from(at.plain_len())).sum(),
-            stored_bytes: config + index.segments().map(|segment| segment.len).sum::<u64>(),
+            stored_bytes: config + index.files().map(|(_, len)| len).chain(tables).sum::<u64>(),
         }
     }
 }

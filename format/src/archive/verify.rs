@@ -62,15 +62,17 @@ impl Archive {
     pub fn verify(&self, level: VerifyLevel, progress: &Progress) -> Result<VerifyReport> {
         // What is rewritten meanwhile would look as if it were lost. Where nothing can be locked, nothing is written either.
         let _lock = self.store.lock(LockName::Maintenance, LockMode::Shared);
-        let damaged_segments = self.catalog.refresh()?;
+        let mut damaged_segments = self.catalog.refresh()?;
         let mut report = VerifyReport::default();
+        if let Some(found) = self.check_tables(level, progress, &mut report)? {
+            damaged_segments = found;
+        }
+        self.reader.open_all();
         let mut lost: BTreeMap<Id, Damaged> = BTreeMap::new();
         // Each page is read: what it says is needed below, and damage in it shows.
         self.catalog.len();
-        let damaged_pages = self.catalog.damage();
-        let errors = damaged_segments
-            .iter()
-            .chain(damaged_pages.iter().map(|error| &**error));
+        let others = [self.reader.covered_damage(), self.catalog.damage()].concat();
+        let errors = damaged_segments.iter().chain(others.iter().map(|error| &**error));
         for error in errors {
             let damaged = Damaged::from_error(error);
             match damaged.object {
@@ -80,7 +82,7 @@ impl Archive {
         }
         let index = self.reader.index();
         report.segments = index.segment_count() as u64;
-        let ends = |segment: &Arc<IndexedSegment>| segment.len - segment.directory.blocks_len();
+        let ends = |segment: Arc<IndexedSegment>| segment.len - segment.directory.blocks_len();
         report.bytes = index.segments().map(ends).sum();
         if level == VerifyLevel::Full {
             let unfit = self.catalog.unfit_contents();
@@ -94,6 +96,13 @@ impl Archive {
             follow.snapshot(moment.id(), moment.state.snapshot.root)?;
         }
         let checked = follow.checked_count();
+        // Of pages that contents speak of, damage shows when they are read.
+        for error in self.catalog.damage() {
+            let damaged = Damaged::from_error(&error);
+            if let Some((_, id)) = damaged.object {
+                lost.entry(id).or_insert(damaged);
+            }
+        }
         report.objects = match level {
             VerifyLevel::Quick => checked as u64,
             VerifyLevel::Full => index.object_count() as u64,
@@ -110,9 +119,9 @@ impl Archive {
         lost: &mut BTreeMap<Id, Damaged>,
     ) -> Result<()> {
         let index = self.reader.index();
-        let stored = |segment: &Arc<IndexedSegment>| segment.directory.blocks_len();
+        let stored = |segment: &IndexedSegment| segment.directory.blocks_len();
         progress.total_bytes.store(
-            index.segments().map(stored).sum(),
+            index.segments().map(|segment| stored(&segment)).sum(),
             std::sync::atomic::Ordering::Relaxed,
         );
         let families = Families::new(&self.reader);
@@ -143,8 +152,8 @@ impl Archive {
                 progress.check()?;
                 let mut bases = Vec::new();
                 let mut sound = |object: &ObjectEntry, bytes| bases.push((object.kind, object.id, bytes));
-                if let Some(damage) = check_block(&*self.store, segment, *number, objects, &mut sound) {
-                    note(segment, damage);
+                if let Some(damage) = check_block(&*self.store, &segment, *number, objects, &mut sound) {
+                    note(&segment, damage);
                 }
                 for (kind, id, bytes) in bases {
                     families.check(kind, id, bytes, &mut |bad| note_delta(bad));
@@ -152,7 +161,7 @@ impl Archive {
                 progress.add(0, segment.directory.blocks[*number].stored_len.into());
                 Ok::<(), Error>(())
             })?;
-            report.bytes += stored(segment);
+            report.bytes += stored(&segment);
         }
         families.unreached().for_each(note_delta);
         let found = found

@@ -226,6 +226,7 @@ impl<'a, 'scope> Writer<'a, 'scope> {
     }
 
     fn upload(&mut self, sealed: SealedSegment) -> Result<()> {
+        let sealed = self.archive.apart_from_condemned(sealed);
         self.stored_bytes += sealed.bytes.len() as u64;
         self.uploads.put(sealed)
     }
@@ -281,7 +282,7 @@ pub(super) fn put(store: &dyn Store, sealed: &SealedSegment) -> Result<()> {
 }
 
 /// A thread that puts segments into the store while the next one is being filled.
-struct Uploads {
+pub(super) struct Uploads {
     /// `None` once nothing more is to come.
     sender: Option<SyncSender<SealedSegment>>,
     /// `None` once its result was fetched.
@@ -289,7 +290,7 @@ struct Uploads {
 }
 
 impl Uploads {
-    fn start(store: Arc<dyn Store>) -> Self {
+    pub(super) fn start(store: Arc<dyn Store>) -> Self {
         // Nothing waits between filling and putting: memory holds two segments at most.
         let (sender, receiver) = sync_channel(0);
         let thread = std::thread::spawn(move || Self::run(&*store, &receiver));
@@ -308,7 +309,7 @@ impl Uploads {
         Ok(done)
     }
 
-    fn put(&mut self, sealed: SealedSegment) -> Result<()> {
+    pub(super) fn put(&mut self, sealed: SealedSegment) -> Result<()> {
         let sent = self
             .sender
             .as_ref()
@@ -321,7 +322,7 @@ impl Uploads {
     }
 
     /// Waits until everything is durable.
-    fn finish(&mut self) -> Result<Vec<IndexedSegment>> {
+    pub(super) fn finish(&mut self) -> Result<Vec<IndexedSegment>> {
         self.sender = None;
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,

@@ -86,8 +86,11 @@ impl Catalog {
         let mut runs = self.runs.write().unwrap_or_else(PoisonError::into_inner);
         loop {
             let index = self.reader.index();
-            runs.retain(|segment, _| index.knows(*segment));
-            for segment in index.segments() {
+            // Segments with pages have no table.
+            runs.retain(|segment, found| {
+                index.is_uncovered(*segment) || (!found.is_empty() && index.knows(*segment))
+            });
+            for segment in index.uncovered() {
                 if runs.contains_key(&segment.name) {
                     continue;
                 }

@@ -8,19 +8,23 @@ use super::run::series_of;
 use crate::error::Error;
 use crate::id::{Id, Kind};
 use crate::model::{Series, Timestamp};
-use crate::segment::{PlainBlock, SealedSegment, SegmentWriter};
+use crate::segment::{PlainBlock, SealedSegment, SegmentWriter, StoredBlock};
 use crate::wire::{ArchiveId, Contents, PageEntry, PageNote, encode_page};
 
 /// A page has about so many moments, or states of so many bytes.
 const MOMENTS: usize = 4096;
 const STATE_BYTES: usize = 256 << 10;
+/// A segment is full with so many bytes.
+const SEGMENT_BYTES: usize = 16 << 20;
 /// Pages are small, and kept for years.
 const ZSTD_LEVEL: i32 = 12;
 
 /// Puts moments, which come in the order of time, into a segment.
 #[derive(Debug)]
 pub struct Packer {
-    segment: SegmentWriter,
+    archive: ArchiveId,
+    blocks: Vec<StoredBlock>,
+    bytes: usize,
     open: OpenPage,
     contents: Contents,
 }
@@ -75,7 +79,9 @@ impl Packer {
     /// An empty segment of an archive.
     pub fn new(archive: ArchiveId) -> Self {
         Self {
-            segment: SegmentWriter::small(archive),
+            archive,
+            blocks: Vec::new(),
+            bytes: 0,
             open: OpenPage::default(),
             contents: Contents::default(),
         }
@@ -92,7 +98,12 @@ impl Packer {
 
     /// Whether it is time for another segment.
     pub fn is_full(&self) -> bool {
-        self.segment.is_full()
+        self.bytes >= SEGMENT_BYTES
+    }
+
+    fn push(&mut self, block: StoredBlock) {
+        self.bytes += block.stored_len();
+        self.blocks.push(block);
     }
 
     fn close_page(&mut self) -> Result<(), Error> {
@@ -120,7 +131,7 @@ impl Packer {
         }
         let mut block = PlainBlock::default();
         block.push(Kind::Page, id, &plain);
-        self.segment.push(block.store(ZSTD_LEVEL));
+        self.push(block.store(ZSTD_LEVEL));
         Ok(())
     }
 
@@ -137,15 +148,23 @@ impl Packer {
     }
 
     /// The segment; `None` if there is no moment in it.
-    pub fn finish(mut self) -> Result<Option<SealedSegment>, Error> {
+    pub fn finish(self) -> Result<Option<SealedSegment>, Error> {
+        let mut segment = SegmentWriter::small(self.archive);
+        self.into_blocks()?
+            .into_iter()
+            .for_each(|block| segment.push(block));
+        Ok((!segment.is_empty()).then(|| segment.seal()))
+    }
+
+    /// The blocks of the segment, for one that holds more than a catalogue; none if there is no moment.
+    pub fn into_blocks(mut self) -> Result<Vec<StoredBlock>, Error> {
         self.close_page()?;
-        if self.contents.pages.is_empty() {
-            return Ok(None);
+        if !self.contents.pages.is_empty() {
+            let plain = self.contents.encode();
+            let mut block = PlainBlock::default();
+            block.push(Kind::Contents, Id::of(Kind::Contents, &plain), &plain);
+            self.push(block.store(ZSTD_LEVEL));
         }
-        let plain = self.contents.encode();
-        let mut block = PlainBlock::default();
-        block.push(Kind::Contents, Id::of(Kind::Contents, &plain), &plain);
-        self.segment.push(block.store(ZSTD_LEVEL));
-        Ok(Some(self.segment.seal()))
+        Ok(self.blocks)
     }
 }

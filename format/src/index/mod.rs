@@ -1,12 +1,25 @@
-//! Which segment holds which object. Derived from the segments' directories, never stored.
+//! Which segment holds which object.
+//!
+//! Of segments that a table covers, directories are opened when something in them is needed; of the others they are in memory.
+//! All of it is derived from the directories: without tables everything is found as well.
 
-use std::collections::{HashMap, HashSet};
+mod covering;
+mod overlay;
+pub mod table;
+
+use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
+
+pub use covering::{Covering, cover};
+
+use crate::error::{Error, Flaw};
 
 use crate::id::Id;
 use crate::limits::CHAIN;
 use crate::store::Name;
 use crate::wire::{BlockEntry, DeltaEntry, Directory, ObjectEntry};
+use overlay::Overlay;
 
 /// A segment whose directory is known.
 #[derive(Debug)]
@@ -31,6 +44,15 @@ impl IndexedSegment {
         objects.shrink_to_fit();
         deltas.shrink_to_fit();
     }
+}
+
+/// Opens the directories of segments that tables cover.
+pub trait Directories: fmt::Debug + Send + Sync {
+    /// The segment; `None` where it cannot be opened, which is remembered.
+    fn open(&self, name: Name, len: u64) -> Option<Arc<IndexedSegment>>;
+
+    /// Remembers that a table is not what it should be.
+    fn distrust(&self, table: Name, error: Error);
 }
 
 /// The object at this index of a segment's directory.
@@ -75,78 +97,53 @@ impl Location {
 /// All objects of an archive.
 #[derive(Clone, Debug, Default)]
 pub struct Index {
-    /// Those that are gone leave their numbers unused.
-    segments: Vec<Option<Arc<IndexedSegment>>>,
-    numbers: HashMap<Name, u32>,
-    /// Segment and place in its directory; in a condemned segment only where there is no other.
-    places: HashMap<Id, (u32, u32)>,
+    /// The segments that no table covers.
+    overlay: Overlay,
+    /// The tables, the largest first.
+    coverings: Vec<Covering>,
+    /// There where there are tables.
+    directories: Option<Arc<dyn Directories>>,
     condemned: HashSet<Name>,
 }
 
 impl Index {
     /// Adds a segment's objects.
-    pub fn add(&mut self, mut segment: IndexedSegment) {
-        if self.numbers.contains_key(&segment.name) {
-            return;
+    pub fn add(&mut self, segment: IndexedSegment) {
+        if !self.knows(segment.name) {
+            self.overlay.add(segment);
         }
-        segment.shrink();
-        let number = self.segments.len() as u32;
-        self.places.reserve(segment.directory.objects.len());
-        for (i, object) in segment.directory.objects.iter().enumerate() {
-            self.places.insert(object.id, (number, i as u32));
-        }
-        self.numbers.insert(segment.name, number);
-        self.segments.push(Some(Arc::new(segment)));
     }
 
     /// Takes out a segment that is gone. Other copies of what it held are found from now on.
     pub fn remove(&mut self, name: Name) {
-        let Some(number) = self.numbers.remove(&name) else {
-            return;
-        };
-        let Some(gone) = self.segments[number as usize].take() else {
-            return;
-        };
-        for object in &gone.directory.objects {
-            if self
-                .places
-                .get(&object.id)
-                .is_some_and(|(segment, _)| *segment == number)
-            {
-                match self.other_place(&object.id) {
-                    Some(place) => drop(self.places.insert(object.id, place)),
-                    None => drop(self.places.remove(&object.id)),
-                }
-            }
+        self.overlay.remove(name, &self.condemned);
+        for covering in &mut self.coverings {
+            covering.remove(name);
         }
     }
 
-    fn other_place(&self, id: &Id) -> Option<(u32, u32)> {
-        let place_in = |(number, segment): (u32, &Option<Arc<IndexedSegment>>)| {
-            let segment = segment.as_ref()?;
-            let is_condemned = self.condemned.contains(&segment.name);
-            Some((is_condemned, (number, segment.directory.find(id)?)))
+    /// Takes these tables in place of those before. What they cover is opened by `directories` from now on.
+    pub fn set_coverings(&mut self, coverings: Vec<Covering>, directories: Arc<dyn Directories>) {
+        self.coverings = coverings;
+        self.directories = Some(directories);
+        let coverings = &self.coverings;
+        let is_covered = |name: Name| {
+            coverings
+                .iter()
+                .any(|covering| covering.number_of(name).is_some())
         };
-        let mut places: Vec<_> = (0..).zip(&self.segments).filter_map(place_in).collect();
-        places.sort_unstable();
-        places.first().map(|(_, place)| *place)
+        self.overlay.retain(|name| !is_covered(name), &self.condemned);
+    }
+
+    /// The tables, with what they still cover.
+    pub fn coverings(&self) -> &[Covering] {
+        &self.coverings
     }
 
     /// Says which segments will be deleted. What has a copy elsewhere is found there from now on.
     pub fn set_condemned(&mut self, condemned: HashSet<Name>) {
         self.condemned = condemned;
-        let segments: Vec<_> = self
-            .condemned
-            .iter()
-            .filter_map(|name| self.segment(*name))
-            .collect();
-        for segment in segments {
-            for object in &segment.directory.objects {
-                if let Some(place) = self.other_place(&object.id) {
-                    self.places.insert(object.id, place);
-                }
-            }
-        }
+        self.overlay.avoid(&self.condemned);
     }
 
     /// The segments that will be deleted.
@@ -161,46 +158,90 @@ impl Index {
 
     /// The segment of this name.
     pub fn segment(&self, name: Name) -> Option<Arc<IndexedSegment>> {
-        self.segments.get(*self.numbers.get(&name)? as usize)?.clone()
+        self.overlay.segment(name).or_else(|| {
+            let mut coverings = self.coverings.iter();
+            coverings.find_map(|covering| self.open(covering, covering.number_of(name)?))
+        })
     }
 
-    /// All segments, in the order in which they were added.
-    pub fn segments(&self) -> impl Iterator<Item = &Arc<IndexedSegment>> {
-        self.segments.iter().flatten()
+    /// All segments that can be opened: those that no table covers in the order in which they were added, then the others, each
+    /// opened when it is its turn.
+    pub fn segments(&self) -> impl Iterator<Item = Arc<IndexedSegment>> {
+        let covered = self.coverings.iter().flat_map(|covering| {
+            let numbers = covering.present();
+            numbers.filter_map(|number| self.open(covering, number))
+        });
+        self.uncovered().cloned().chain(covered)
+    }
+
+    /// The segments that no table covers, in the order in which they were added.
+    pub fn uncovered(&self) -> impl Iterator<Item = &Arc<IndexedSegment>> {
+        self.overlay.segments()
+    }
+
+    /// Names and lengths of all segments: none is opened.
+    pub fn files(&self) -> impl Iterator<Item = (Name, u64)> {
+        let uncovered = self.uncovered().map(|segment| (segment.name, segment.len));
+        uncovered.chain(self.coverings.iter().flat_map(Covering::files))
     }
 
     /// The number of segments.
     pub fn segment_count(&self) -> usize {
-        self.numbers.len()
+        let covered: usize = self.coverings.iter().map(Covering::segment_count).sum();
+        self.overlay.segment_count() + covered
     }
 
     /// Whether a segment is known.
     pub fn knows(&self, name: Name) -> bool {
-        self.numbers.contains_key(&name)
+        self.is_uncovered(name)
+            || self
+                .coverings
+                .iter()
+                .any(|covering| covering.number_of(name).is_some())
     }
 
-    /// The number of different objects.
+    /// Whether a segment is known that no table covers.
+    pub fn is_uncovered(&self, name: Name) -> bool {
+        self.overlay.knows(name)
+    }
+
+    /// The number of different objects. Where there are tables, all directories are opened to count them.
     pub fn object_count(&self) -> usize {
-        self.places.len()
+        match self.coverings[..] {
+            [] => self.overlay.object_count(),
+            _ => self.objects().count(),
+        }
     }
 
     /// Whether some segment holds the object.
     pub fn contains(&self, id: &Id) -> bool {
-        self.places.contains_key(id)
+        self.find(id).is_some()
     }
 
-    /// One place of every different object.
+    /// One place of every different object: that which is tried first.
     pub fn objects(&self) -> impl Iterator<Item = Location> {
-        self.places.values().filter_map(|place| self.at(*place))
+        self.segments().flat_map(move |segment| {
+            let numbers = 0..segment.directory.objects.len() as u32;
+            numbers.filter_map(move |number| {
+                let at = locate(&segment, number)?;
+                let first = self.find(&at.object.id)?;
+                (first.segment.name == segment.name && first.number == number).then_some(at)
+            })
+        })
     }
 
-    /// The place of the object that is tried first.
+    /// The place of the object that is tried first: in a condemned segment only where there is no other.
     pub fn find(&self, id: &Id) -> Option<Location> {
-        self.at(*self.places.get(id)?)
-    }
-
-    fn at(&self, (segment, object): (u32, u32)) -> Option<Location> {
-        locate(self.segments.get(segment as usize)?.as_ref()?, object)
+        let mut condemned = None;
+        let mut take = |at: Location| match self.is_condemned(at.segment.name) {
+            false => Some(at),
+            true => {
+                condemned.get_or_insert(at);
+                None
+            }
+        };
+        let held = self.overlay.find(id).and_then(&mut take);
+        held.or_else(|| self.find_covered(id, &mut take)).or(condemned)
     }
 
     /// The place of an object and of the bases behind it, each where it is tried first, up to one that is stored whole; `None` in
@@ -212,7 +253,53 @@ impl Index {
 
     /// All places of the object, for when the first one is damaged.
     pub fn find_all(&self, id: Id) -> impl Iterator<Item = Location> {
-        self.segments()
-            .filter_map(move |segment| locate(segment, segment.directory.find(&id)?))
+        let mut places: Vec<Location> = self.overlay.find_all(&id).collect();
+        let none: Option<()> = self.find_covered(&id, &mut |at| {
+            places.push(at);
+            None
+        });
+        debug_assert!(none.is_none());
+        places.into_iter()
+    }
+
+    /// Hands out the places of the object that tables tell, until `take` takes one.
+    fn find_covered<T>(&self, id: &Id, take: &mut dyn FnMut(Location) -> Option<T>) -> Option<T> {
+        for covering in &self.coverings {
+            let found = covering.table().find(id, |(segment, object)| {
+                take(self.open_place(covering, segment, object, id)?)
+            });
+            match found {
+                Ok(Some(taken)) => return Some(taken),
+                Ok(None) => {}
+                Err(error) => self.distrust(covering, error),
+            }
+        }
+        None
+    }
+
+    fn open_place(&self, covering: &Covering, number: u32, object: u32, id: &Id) -> Option<Location> {
+        if !covering.has(number) {
+            return None;
+        }
+        let segment = self.open(covering, number)?;
+        let is_it = |at: &Location| at.object.id == *id;
+        locate(&segment, object).filter(is_it).or_else(|| {
+            let flaw = Flaw::new("index table", "row", "is not what the segment's directory says");
+            let name = covering.table().name();
+            self.distrust(covering, Error::damaged(name.to_string(), None, flaw));
+            locate(&segment, segment.directory.find(id)?)
+        })
+    }
+
+    fn open(&self, covering: &Covering, number: u32) -> Option<Arc<IndexedSegment>> {
+        let covered = covering.table().segment(number)?;
+        let directories = self.directories.as_ref()?;
+        directories.open(Name::Segment(covered.seal), covered.len)
+    }
+
+    fn distrust(&self, covering: &Covering, error: Error) {
+        if let Some(directories) = &self.directories {
+            directories.distrust(covering.table().name(), error);
+        }
     }
 }

@@ -9,8 +9,9 @@ use super::reader::{ObjectReader, Search};
 use crate::delta;
 use crate::error::{Error, Flaw};
 use crate::id::{Id, Kind};
-use crate::index::{IndexedSegment, Location, locate};
+use crate::index::{Index, Location, locate};
 use crate::limits::CHAIN;
+use crate::store::Name;
 
 /// How many bytes of bases are held while the deltas behind them are decoded.
 const HELD_BYTES: usize = 16 << 20;
@@ -18,8 +19,9 @@ const HELD_BYTES: usize = 16 << 20;
 /// All deltas of an archive, by their bases.
 #[derive(Debug)]
 pub struct Families<'a> {
-    /// As they were when the deltas were taken together.
-    segments: Vec<Arc<IndexedSegment>>,
+    /// As it was when the deltas were taken together.
+    index: Arc<Index>,
+    segments: Vec<Name>,
     reader: &'a ObjectReader,
     /// By base.
     deltas: Vec<Child>,
@@ -52,19 +54,20 @@ struct Level {
 impl<'a> Families<'a> {
     /// Takes all deltas together.
     pub fn new(reader: &'a ObjectReader) -> Self {
-        let segments: Vec<Arc<IndexedSegment>> = reader.index().segments().cloned().collect();
-        let children_of = |(number, segment): (u32, &Arc<IndexedSegment>)| {
-            let child = move |delta: &crate::wire::DeltaEntry| Child {
+        let index = reader.index();
+        let (mut segments, mut deltas) = (Vec::new(), Vec::new());
+        for (number, segment) in (0..).zip(index.segments()) {
+            segments.push(segment.name);
+            deltas.extend(segment.directory.deltas.iter().map(|delta| Child {
                 base: delta.base,
                 segment: number,
                 object: delta.object,
                 reached: AtomicBool::new(false),
-            };
-            segment.directory.deltas.iter().map(child).collect::<Vec<_>>()
-        };
-        let mut deltas: Vec<Child> = (0..).zip(&segments).flat_map(children_of).collect();
+            }));
+        }
         deltas.sort_by_key(|child| child.base);
         Self {
+            index,
             segments,
             reader,
             deltas,
@@ -168,7 +171,10 @@ impl<'a> Families<'a> {
     }
 
     fn locate(&self, child: &Child) -> Option<Location> {
-        locate(&self.segments[child.segment as usize], child.object)
+        locate(
+            &self.index.segment(self.segments[child.segment as usize])?,
+            child.object,
+        )
     }
 
     fn level(&self, base: Id, bytes: Bytes) -> Level {

@@ -4,19 +4,19 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 
 use super::cache::Cache;
-use super::open::open_segment;
+use super::directories::OpenedDirectories;
 use crate::compress::decompress;
 use crate::delta;
 use crate::error::{Damage, Error, Flaw, Result};
 use crate::id::{Id, Kind};
 use crate::index::{Index, Location};
 use crate::limits::CHAIN;
-use crate::store::{Name, Shelf, Store};
+use crate::store::{Name, Store};
 use crate::wire::{ArchiveId, Method};
 
 /// How many copies of an object and of its bases are tried (F-044): the ways through them multiply.
@@ -25,21 +25,28 @@ const COPIES: usize = 1000;
 /// Reads objects from a store. Shared between threads.
 #[derive(Debug)]
 pub struct ObjectReader {
-    store: Arc<dyn Store>,
-    archive: ArchiveId,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) archive: ArchiveId,
     index: RwLock<Arc<Index>>,
+    /// Those of segments that tables cover.
+    pub(super) directories: Arc<OpenedDirectories>,
+    /// Tables that were compared with their checks.
+    pub(super) checked: Mutex<HashSet<Name>>,
     cache: Cache,
     /// Set once anything was found damaged that no other copy makes good.
-    is_suspicious: AtomicBool,
+    pub(super) is_suspicious: AtomicBool,
     /// Set when a segment was not there any more: somebody may have merged it.
     has_gone: AtomicBool,
 }
 
 impl ObjectReader {
-    /// A reader of an archive's segments that keeps up to `cache_bytes` of decoded blocks. It knows no segment before it
-    /// is [refreshed](Self::refresh).
+    /// A reader of an archive's segments that keeps up to `cache_bytes` of decoded blocks and as much of directories. It
+    /// knows no segment before it is [refreshed](Self::refresh).
     pub fn new(store: Arc<dyn Store>, archive: ArchiveId, cache_bytes: usize) -> Self {
+        let directories = OpenedDirectories::new(Arc::clone(&store), archive, cache_bytes);
         Self {
+            directories: Arc::new(directories),
+            checked: Mutex::default(),
             store,
             archive,
             index: RwLock::default(),
@@ -47,55 +54,6 @@ impl ObjectReader {
             is_suspicious: AtomicBool::new(false),
             has_gone: AtomicBool::new(false),
         }
-    }
-
-    /// Lists the segments again: opens those that are new and takes out those that are gone. Those that are damaged are the answer.
-    pub fn refresh(&self) -> Result<Vec<Error>> {
-        let location = self.store.location();
-        let listed = self.store.list(Shelf::Segments);
-        let listed = listed.map_err(Error::io("list segments of", location))?;
-        let index = self.index();
-        let (mut new, mut damage) = (Vec::new(), Vec::new());
-        for (name, len) in &listed {
-            if index.knows(*name) {
-                continue;
-            }
-            match open_segment(&*self.store, *name, *len, self.archive) {
-                Ok(segment) => new.push(segment),
-                // Deleted since it was listed.
-                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-                // What may work the next time is no damage.
-                Err(Error::Io { op, path, source }) if !is_bad_medium(&source) => {
-                    return Err(Error::Io { op, path, source });
-                }
-                Err(error) => damage.push(error),
-            }
-        }
-        let is_listed = |name: Name| listed.binary_search_by_key(&name, |(name, _)| *name).is_ok();
-        let known = index.segments().map(|segment| segment.name);
-        let gone: Vec<Name> = known.filter(|name| !is_listed(*name)).collect();
-        let condemned = self.store.list(Shelf::Condemned);
-        let condemned = condemned.map_err(Error::io("list condemned segments of", self.store.location()))?;
-        let condemned: HashSet<Name> = condemned
-            .into_iter()
-            .filter_map(|(name, _)| match name {
-                Name::Condemned(seal) => Some(Name::Segment(seal)),
-                _ => None,
-            })
-            .collect();
-        let is_changed = !new.is_empty() || !gone.is_empty();
-        if is_changed || condemned != *index.condemned() {
-            drop(index);
-            self.change_index(|index| {
-                new.into_iter().for_each(|segment| index.add(segment));
-                gone.into_iter().for_each(|name| index.remove(name));
-                index.set_condemned(condemned);
-            });
-        }
-        if !damage.is_empty() {
-            self.suspect();
-        }
-        Ok(damage)
     }
 
     /// Where objects are: as it is known now, and stays for the caller.
@@ -111,7 +69,7 @@ impl ObjectReader {
 
     /// Whether the archive has the object. Once something was found damaged, being told of it is not enough: it is read.
     pub fn has(&self, kind: Kind, id: Id) -> bool {
-        let index = self.index();
+        let mut index = self.index();
         let Some(at) = index.find(&id) else {
             return false;
         };
@@ -123,15 +81,21 @@ impl ObjectReader {
         {
             return false;
         }
-        if !has_bases(&index, at) {
-            self.suspect();
+        if !has_bases(&index, at.clone()) {
+            if self.has_news() && self.refresh().is_ok() {
+                index = self.index();
+            }
+            if !has_bases(&index, at) {
+                self.suspect();
+            }
         }
         !self.is_suspicious() || self.get(kind, id).is_ok()
     }
 
-    /// Whether anything was found damaged.
-    pub fn is_suspicious(&self) -> bool {
-        self.is_suspicious.load(Ordering::Relaxed)
+    /// Whether something turned out to be gone since this was asked.
+    fn has_news(&self) -> bool {
+        let has_gone = self.has_gone.swap(false, Ordering::Relaxed);
+        self.directories.take_news() || has_gone
     }
 
     /// Remembers that something is damaged.
@@ -142,7 +106,7 @@ impl ObjectReader {
     /// The plain bytes of an object, which have been compared with its id (F-040). If a copy of it or of what
     /// it is made from is damaged, the others are tried.
     pub fn get(&self, kind: Kind, id: Id) -> Result<Bytes> {
-        let Some(first) = self.index().find(&id) else {
+        let Some(first) = self.find(&id) else {
             return Err(Error::Missing { kind, id });
         };
         // Directories and lists are read again and again; chunks hardly ever. What is kept is of the kind that the first copy says (F-041).
@@ -152,9 +116,9 @@ impl ObjectReader {
         }
         let bytes = match self.make(kind, &first).and_then(|bytes| checked(&first, bytes)) {
             Ok(bytes) => bytes,
-            Err(_) if self.has_gone.swap(false, Ordering::Relaxed) && self.refresh().is_ok() => {
-                return self.get_again(kind, id);
-            }
+            Err(_) if self.has_news() && self.refresh().is_ok() => return self.get_again(kind, id),
+            // A base: a table may not tell of it.
+            Err(Error::Missing { .. }) if self.check_tables() => return self.get_again(kind, id),
             Err(_) => return self.search(&first, kind),
         };
         if is_kept {
@@ -165,7 +129,7 @@ impl ObjectReader {
 
     /// Looks where an object is now.
     fn get_again(&self, kind: Kind, id: Id) -> Result<Bytes> {
-        let Some(first) = self.index().find(&id) else {
+        let Some(first) = self.find(&id) else {
             return Err(Error::Missing { kind, id });
         };
         self.make_checked(&first).or_else(|_| self.search(&first, kind))
@@ -257,7 +221,8 @@ impl ObjectReader {
         Ok(plain.map_err(|flaw| damaged(location, flaw))?.into())
     }
 
-    fn stored(&self, location: &Location, range: Range<u64>) -> Result<Bytes> {
+    /// Bytes of the segment of a location.
+    pub(super) fn stored(&self, location: &Location, range: Range<u64>) -> Result<Bytes> {
         let read = self.store.read_range(location.segment.name, range);
         read.map_err(|error| {
             if error.kind() == io::ErrorKind::NotFound {
@@ -269,14 +234,6 @@ impl ObjectReader {
             )
         })
     }
-}
-
-/// Whether a file is there, but its medium or its length does not give what should be in it.
-fn is_bad_medium(error: &io::Error) -> bool {
-    const UNIX_EIO: i32 = 5;
-    const WINDOWS_CRC: i32 = 23;
-    let code = if cfg!(windows) { WINDOWS_CRC } else { UNIX_EIO };
-    error.kind() == io::ErrorKind::UnexpectedEof || error.raw_os_error() == Some(code)
 }
 
 /// Whether what an object is made from is there, by the directories.
@@ -401,7 +358,7 @@ fn too_many_bases() -> Flaw {
     Flaw::new("delta", "base", format!("has more than {CHAIN} bases behind it"))
 }
 
-fn damaged(location: &Location, flaw: Flaw) -> Error {
+pub(super) fn damaged(location: &Location, flaw: Flaw) -> Error {
     Error::Damaged(Box::new(Damage {
         file: location.segment.name.to_string(),
         offset: Some(location.block.offset),

@@ -152,14 +152,72 @@ impl StoredBlock {
     pub fn stored_len(&self) -> usize {
         self.stored.len()
     }
+
+    /// Its bytes in the segment.
+    pub(super) fn stored(&self) -> &[u8] {
+        &self.stored
+    }
+
+    /// How many bytes its entries take in a directory.
+    pub(super) fn entries_len(&self) -> usize {
+        let deltas = self.objects.iter().filter(|object| object.delta.is_some());
+        let head = Directory::encoded_len(0, 0, 0);
+        Directory::encoded_len(1, self.objects.len(), deltas.count()) - head
+    }
+}
+
+/// The directory of a segment that is being filled.
+#[derive(Debug, Default)]
+pub(super) struct OpenDirectory {
+    directory: Directory,
+    deltas: Vec<(Id, Delta)>,
+}
+
+impl OpenDirectory {
+    pub(super) fn is_empty(&self) -> bool {
+        self.directory.blocks.is_empty()
+    }
+
+    /// Enters a block that lies at `offset`, and what is in it.
+    pub(super) fn add(&mut self, offset: u64, block: &StoredBlock) {
+        let number = self.directory.blocks.len() as u32;
+        self.directory.blocks.push(BlockEntry {
+            offset,
+            stored_len: block.stored.len() as u32,
+            plain_len: block.plain_len,
+            method: block.method,
+            check: block.check,
+        });
+        for Placed { entry, delta } in &block.objects {
+            self.directory.objects.push(ObjectEntry {
+                block: number,
+                ..*entry
+            });
+            self.deltas.extend(delta.map(|delta| (entry.id, delta)));
+        }
+    }
+
+    /// The finished directory.
+    pub(super) fn close(mut self) -> Directory {
+        self.directory.objects.sort_unstable_by_key(|object| object.id);
+        self.deltas.sort_unstable_by_key(|(id, _)| *id);
+        for (id, delta) in &self.deltas {
+            let object = self.directory.find(id).expect("it was pushed with its entry");
+            self.directory.deltas.push(DeltaEntry {
+                object,
+                plain_len: delta.plain_len,
+                base: delta.base,
+            });
+        }
+        self.directory
+    }
 }
 
 /// A segment that is being filled, in memory.
 #[derive(Debug)]
 pub struct SegmentWriter {
     bytes: Vec<u8>,
-    directory: Directory,
-    deltas: Vec<(Id, Delta)>,
+    directory: OpenDirectory,
 }
 
 impl SegmentWriter {
@@ -179,14 +237,13 @@ impl SegmentWriter {
         bytes.extend_from_slice(&Header { archive }.encode());
         Self {
             bytes,
-            directory: Directory::default(),
-            deltas: Vec::new(),
+            directory: OpenDirectory::default(),
         }
     }
 
     /// Whether it holds nothing.
     pub fn is_empty(&self) -> bool {
-        self.directory.blocks.is_empty()
+        self.directory.is_empty()
     }
 
     /// Whether it is time to seal it.
@@ -196,48 +253,13 @@ impl SegmentWriter {
 
     /// Lays a block into the segment.
     pub fn push(&mut self, block: StoredBlock) {
-        let number = self.directory.blocks.len() as u32;
-        self.directory.blocks.push(BlockEntry {
-            offset: self.bytes.len() as u64,
-            stored_len: block.stored.len() as u32,
-            plain_len: block.plain_len,
-            method: block.method,
-            check: block.check,
-        });
-        for Placed { entry, delta } in block.objects {
-            self.directory.objects.push(ObjectEntry {
-                block: number,
-                ..entry
-            });
-            self.deltas.extend(delta.map(|delta| (entry.id, delta)));
-        }
+        self.directory.add(self.bytes.len() as u64, &block);
         self.bytes.extend_from_slice(&block.stored);
     }
 
     /// Adds directory and trailer.
-    pub fn seal(mut self) -> SealedSegment {
-        self.directory.objects.sort_unstable_by_key(|object| object.id);
-        self.deltas.sort_unstable_by_key(|(id, _)| *id);
-        for (id, delta) in &self.deltas {
-            let object = self.directory.find(id).expect("it was pushed with its entry");
-            self.directory.deltas.push(DeltaEntry {
-                object,
-                plain_len: delta.plain_len,
-                base: delta.base,
-            });
-        }
-        let directory_offset = self.bytes.len() as u64;
-        let directory = self.directory.encode();
-        let (trailer, trailer_bytes) =
-            Trailer::seal(&self.bytes[..HEADER_BYTES], directory_offset, &directory);
-        self.bytes.extend_from_slice(&directory);
-        self.bytes.extend_from_slice(&trailer_bytes);
-        let name = Name::Segment(trailer.seal);
-        SealedSegment {
-            name,
-            bytes: self.bytes,
-            directory: self.directory,
-        }
+    pub fn seal(self) -> SealedSegment {
+        SealedSegment::of(self.bytes, self.directory.close())
     }
 }
 
@@ -253,6 +275,40 @@ pub struct SealedSegment {
 }
 
 impl SealedSegment {
+    /// Seals blocks and what they hold.
+    fn of(mut bytes: Vec<u8>, directory: Directory) -> Self {
+        let directory_offset = bytes.len() as u64;
+        let encoded = directory.encode();
+        let (trailer, trailer_bytes) = Trailer::seal(&bytes[..HEADER_BYTES], directory_offset, &encoded);
+        bytes.extend_from_slice(&encoded);
+        bytes.extend_from_slice(&trailer_bytes);
+        Self {
+            name: Name::Segment(trailer.seal),
+            bytes,
+            directory,
+        }
+    }
+
+    /// The same under a name that is not taken: a block that belongs to no object makes the difference.
+    #[must_use]
+    pub fn apart_from(mut self, is_taken: impl Fn(Name) -> bool) -> Self {
+        while is_taken(self.name) {
+            let Name::Segment(seal) = self.name else { break };
+            let offset = self.directory.blocks_end();
+            self.bytes.truncate(offset as usize);
+            self.bytes.extend_from_slice(&seal.0);
+            self.directory.blocks.push(BlockEntry {
+                offset,
+                stored_len: seal.0.len() as u32,
+                plain_len: seal.0.len() as u32,
+                method: Method::Raw,
+                check: Id(*blake3::hash(&seal.0).as_bytes()),
+            });
+            self = Self::of(self.bytes, self.directory);
+        }
+        self
+    }
+
     /// What the index needs of it.
     pub fn into_indexed(self) -> IndexedSegment {
         IndexedSegment {
@@ -298,6 +354,18 @@ mod tests {
         assert_eq!(opened.directory, sealed.directory);
         assert_eq!(opened.directory.objects.len(), 5);
         assert_eq!(opened.directory.deltas.len(), 1);
+    }
+
+    #[test]
+    fn a_name_that_is_taken_is_left_to_others() {
+        let first = sealed();
+        let second = sealed().apart_from(|name| name == first.name);
+        let third = sealed().apart_from(|name| [first.name, second.name].contains(&name));
+        assert!(second.name != first.name && ![first.name, second.name].contains(&third.name));
+        let store = MemoryStore::default();
+        store.put(third.name, &third.bytes).expect("put");
+        let opened = open_segment(&store, third.name, third.bytes.len() as u64, ARCHIVE).expect("open");
+        assert_eq!(opened.directory.objects, first.directory.objects);
     }
 
     // F-012, F-013, F-030, F-035

@@ -10,14 +10,14 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 
-use super::{Lock, LockMode, LockName, Name, Shelf, Store, range_error, slice};
+use super::{Lock, LockMode, LockName, Name, ReadAt, Shelf, Store, range_error, slice};
 
 /// How many mappings, and of how many bytes, are kept for the next read of the same segment. Mapped
 /// pages that were read count as the process's memory.
 const KEPT_MAPPINGS: usize = 256;
 const KEPT_BYTES: usize = 24 << 20;
 /// How many bytes of a file that is written piece by piece go to the system at once. What is larger is not copied.
-const WRITTEN_BYTES: usize = 256 << 10;
+pub(super) const WRITTEN_BYTES: usize = 256 << 10;
 
 /// A folder of the local file system.
 #[derive(Debug)]
@@ -55,7 +55,9 @@ impl Mappings {
         let is_listed = |name: &Name| listed.binary_search_by_key(name, |(name, _)| *name).is_ok();
         let is_segment = |name: &Name| name.shelf() == Some(Shelf::Segments);
         let names = self.order.iter().copied();
-        let gone: Vec<Name> = names.filter(|name| is_segment(name) && !is_listed(name)).collect();
+        let gone: Vec<Name> = names
+            .filter(|name| is_segment(name) && !is_listed(name))
+            .collect();
         gone.into_iter().for_each(|name| self.forget(name));
     }
 
@@ -111,7 +113,7 @@ impl LocalStore {
         self.root.join(name.to_string())
     }
 
-    fn open(&self, name: Name) -> io::Result<File> {
+    fn open_file(&self, name: Name) -> io::Result<File> {
         File::open(self.path(name))
     }
 
@@ -121,7 +123,7 @@ impl LocalStore {
         if let Some(bytes) = mappings.by_name.get(&name) {
             return Ok(bytes.clone());
         }
-        let file = self.open(name)?;
+        let file = self.open_file(name)?;
         let bytes = if file.metadata()?.len() == 0 {
             Bytes::new()
         } else {
@@ -195,7 +197,7 @@ fn make_private(folder: &Path) -> io::Result<()> {
 }
 
 /// Names that no other process uses, with the permissions that the user's mask gives every new file.
-fn temporary_files() -> tempfile::Builder<'static, 'static> {
+pub(super) fn temporary_files() -> tempfile::Builder<'static, 'static> {
     #[allow(unused_mut, reason = "only Unix has permission bits")]
     let mut builder = tempfile::Builder::new();
     #[cfg(unix)]
@@ -204,7 +206,7 @@ fn temporary_files() -> tempfile::Builder<'static, 'static> {
 }
 
 #[allow(unsafe_code)]
-fn map_file(file: &File) -> io::Result<Bytes> {
+pub(super) fn map_file(file: &File) -> io::Result<Bytes> {
     // SAFETY: a mapping is sound as long as nobody changes or truncates the file. Files of an archive
     // are put in place whole by a rename and from then on only ever deleted, which leaves a mapping
     // intact (F-011). Whoever breaks that rule from outside gets a failed hash check or a signal.
@@ -213,23 +215,23 @@ fn map_file(file: &File) -> io::Result<Bytes> {
 }
 
 #[cfg(unix)]
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
 /// Windows makes a rename durable by itself and cannot open folders as files.
 #[cfg(not(unix))]
-fn sync_folder(_path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 
 #[cfg(unix)]
-fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+pub(super) fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
 }
 
 #[cfg(windows)]
-fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+pub(super) fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
     use std::os::windows::fs::FileExt;
     while !buffer.is_empty() {
         let n = file.seek_read(buffer, offset)?;
@@ -240,6 +242,16 @@ fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Res
         offset += n as u64;
     }
     Ok(())
+}
+
+/// Stays readable when its name is gone.
+#[derive(Debug)]
+struct OpenFile(File);
+
+impl ReadAt for OpenFile {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        read_exact_at(&self.0, buffer, offset)
+    }
 }
 
 /// The lock vanishes with the file handle, and so with the process.
@@ -289,7 +301,7 @@ impl Store for LocalStore {
         if let Some(mappings) = &self.mappings {
             return slice(&self.map(name, mappings)?, range);
         }
-        let file = self.open(name)?;
+        let file = self.open_file(name)?;
         // Compared with the file first, so that a false length allocates nothing.
         if range.start > range.end || range.end > file.metadata()?.len() {
             return Err(range_error());
@@ -297,6 +309,10 @@ impl Store for LocalStore {
         let mut buffer = vec![0; usize::try_from(range.end - range.start).map_err(|_| range_error())?];
         read_exact_at(&file, &mut buffer, range.start)?;
         Ok(buffer.into())
+    }
+
+    fn open(&self, name: Name) -> io::Result<Option<Box<dyn ReadAt>>> {
+        Ok(Some(Box::new(OpenFile(self.open_file(name)?))))
     }
 
     fn put(&self, name: Name, contents: &[u8]) -> io::Result<()> {

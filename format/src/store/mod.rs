@@ -4,6 +4,7 @@ mod faulty;
 mod local;
 mod memory;
 mod recording;
+mod single;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -15,6 +16,7 @@ pub use faulty::{Fault, FaultyStore};
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use recording::{Call, RecordingStore};
+pub use single::{SingleFile, SingleStore, write_single_file};
 
 use crate::id::Id;
 
@@ -95,6 +97,13 @@ impl Name {
 /// Held while somebody works on an archive; given back when it is dropped or the process ends.
 pub trait Lock: Send + Sync {}
 
+/// A file that is read at many places, a little each time, and of which nothing stays in this process's memory: what is
+/// mapped does.
+pub trait ReadAt: Send + Sync + fmt::Debug {
+    /// Fills the buffer from this offset on.
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+}
+
 /// What is locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockName {
@@ -142,6 +151,11 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// A range of the file, exactly.
     fn read_range(&self, name: Name, range: Range<u64>) -> io::Result<Bytes>;
+
+    /// The file, to be read at many places; `None` where [`read_range`](Self::read_range) does as well.
+    fn open(&self, _name: Name) -> io::Result<Option<Box<dyn ReadAt>>> {
+        Ok(None)
+    }
 
     /// Writes the file whole, durably, and only then under its name.
     fn put(&self, name: Name, contents: &[u8]) -> io::Result<()>;

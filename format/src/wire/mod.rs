@@ -9,6 +9,7 @@ mod list;
 mod page;
 mod segment;
 mod snapshot;
+mod table;
 mod tree;
 
 pub use condemned::{decode_condemned, encode_condemned};
@@ -21,6 +22,10 @@ pub use segment::{
     HEADER_BYTES, Header, Method, OBJECT_ENTRY_BYTES, ObjectEntry, TRAILER_BYTES, Trailer, seal,
 };
 pub use snapshot::{decode_snapshot, encode_snapshot};
+pub use table::{
+    COVERED_BYTES, Covered, CoveredList, LINE_BYTES, ROW_BYTES, Row, TABLE_CHECK_BYTES, TABLE_HEAD_BYTES,
+    TableCheck, TableHead, table_name,
+};
 pub use tree::{Child, TreeNode};
 
 /// The version of the format that this program writes, and the newest that it reads.

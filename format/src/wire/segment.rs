@@ -90,6 +90,12 @@ impl Header {
         })
     }
 
+    /// Whether `bytes`, of which there may be few, are how a segment begins.
+    pub fn is_begun_by(bytes: &[u8]) -> bool {
+        let len = bytes.len().min(HEADER_MAGIC.len());
+        bytes[..len] == HEADER_MAGIC[..len]
+    }
+
     /// Fails if `bytes` begin the header of a newer version: the one thing that a reader
     /// believes before it has verified the seal (F-035).
     pub fn check_version(bytes: &[u8]) -> Result<(), Malformed> {

@@ -1,6 +1,6 @@
 //! The inputs from which fuzzing starts: the test vectors, in the forms that the targets read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use restante_format::id::{Id, Kind};
 use restante_format::model::{Content as Stored, Entry, Node};
@@ -8,8 +8,8 @@ use restante_format::wire::{ArchiveId, Child, Chunker, Item as ListItem, ListNod
 use serde_json::Value;
 
 use super::archive::{
-    ARCHIVE, CONFIG, DELTA, DELTA_ALONE, DELTA_FRAME, DELTA_NEW_SEGMENT, FIX, FIX_CONTENTS, MARK, NEW_BLOCK,
-    NEW_SEGMENT, OBJECT, SEGMENT, SNAPSHOT, record,
+    ARCHIVE, CONFIG, CONTENTS, DELTA, DELTA_ALONE, DELTA_FRAME, DELTA_NEW_SEGMENT, FIX, FIX_CONTENTS, MARK,
+    NEW_BLOCK, NEW_SEGMENT, OBJECT, PAGES, RAW, SEGMENT, SNAPSHOT, record,
 };
 use crate::vectors::{Content, Item, Maker, Piece, accepted, rejected};
 
@@ -19,8 +19,11 @@ const SEED_BYTES: usize = 12_000;
 /// The seeds of all targets: target, name and bytes.
 pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
     let mut seeds = Vec::new();
-    let mut add = |target, name: String, bytes: Vec<u8>| {
-        if bytes.len() <= SEED_BYTES {
+    let mut seen = BTreeSet::new();
+    let mut add = |target: &'static str, name: String, bytes: Vec<u8>| {
+        // Many archives share a segment.
+        let is_new = seen.insert((target, *blake3::hash(&bytes).as_bytes()));
+        if is_new && bytes.len() <= SEED_BYTES {
             seeds.push((target, name, bytes));
         }
     };
@@ -47,6 +50,9 @@ pub fn seeds() -> Vec<(&'static str, String, Vec<u8>)> {
         add("archive", name.to_owned(), as_objects(&maker));
     }
     for (name, bytes) in deltas() {
+        add("archive", name.to_owned(), bytes);
+    }
+    for (name, bytes) in pages() {
         add("archive", name.to_owned(), bytes);
     }
     for (name, bytes) in objects() {
@@ -284,6 +290,41 @@ fn deltas() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// Two states, and pages of them.
+fn pages() -> Vec<(&'static str, Vec<u8>)> {
+    let mut maker = Maker::new("pages");
+    for n in 0..2 {
+        maker.snapshot(&[Item::file("f", &[n])], |snapshot| {
+            snapshot.time.secs += i64::from(n);
+            snapshot.connector = Some(format!("connector-{n}"));
+        });
+    }
+    let states = as_objects(&maker);
+    // The number of the state, the first time, the step, and how many; 128 ends a page, 16 the pages.
+    let two = [
+        [0, 0, 9, 5],
+        [1, 3, 0, 2 | 128],
+        [1, 60, 1, 15],
+        [0, 70, 1, 3 | 128 | 16],
+    ]
+    .concat();
+    let equal = [[0, 5, 0, 128], [1, 4, 0, 128], [0, 5, 0, 1 | 128 | 16]].concat();
+    let overlapping = [[0, 0, 9, 15 | 128], [1, 20, 9, 15 | 128 | 16]].concat();
+    let with = |tag: u8, parts: &[&[u8]]| [&states[..], &record(PAGES | tag, &parts.concat())].concat();
+    let merged = [with(0, &[&two, &[0]]), record(PAGES, &[&two[..], &[1]].concat())].concat();
+    vec![
+        ("pages", with(0, &[&two, &[0]])),
+        ("pages-without-contents", with(0, &[&two, &[1]])),
+        ("pages-twice", merged),
+        ("pages-equal-times", with(0, &[&equal, &[0]])),
+        ("pages-overlapping", with(0, &[&overlapping, &[0]])),
+        ("pages-other-times", with(0, &[&two, &[0, 38, 0, 2]])),
+        ("pages-other-series", with(0, &[&two, &[0, 100, 0, 1]])),
+        ("pages-raw", with(RAW, &[b"not a page"])),
+        ("contents-raw", with(RAW | CONTENTS, &[&[0, 0]])),
+    ]
+}
+
 fn objects() -> Vec<(String, Vec<u8>)> {
     let document: Value =
         serde_json::from_slice(&crate::vectors::objects()).expect("it was made a moment ago");
@@ -358,7 +399,7 @@ mod tests {
     #[test]
     fn seeds_are_few_and_small() {
         let seeds = seeds();
-        assert!(seeds.len() < 450, "{}", seeds.len());
+        assert!(seeds.len() < 600, "{}", seeds.len());
         assert!(seeds.iter().any(|(target, ..)| *target == "archive"));
     }
 

@@ -368,7 +368,8 @@ impl Maker {
         for kinds in [
             &[Kind::Chunk][..],
             &[Kind::ChunkList, Kind::Tree],
-            &[Kind::Page, Kind::Contents],
+            &[Kind::Page],
+            &[Kind::Contents],
         ] {
             let mut block = PlainBlock::default();
             for (kind, id, plain) in objects.iter().filter(|(kind, ..)| kinds.contains(kind)) {
@@ -447,7 +448,11 @@ impl Maker {
             .iter()
             .map(|(time, id)| json!([id.to_string(), time.secs, time.nanos]))
             .collect();
-        json!({"snapshots": self.snapshots, "moments": moments})
+        // A state whose own time no page has is found by its ticks only.
+        let known: BTreeSet<String> = self.moments.iter().map(|(_, id)| id.to_string()).collect();
+        let mut snapshots = self.snapshots.clone();
+        snapshots.retain(|id, _| known.contains(id));
+        json!({"snapshots": snapshots, "moments": moments})
     }
 
     /// An accepted case.

@@ -815,17 +815,17 @@ fn pages() -> Vec<Value> {
             "F-002",
             [&plain[..], b"\0"].concat(),
         ),
-        reject("page", "2^60 entries", "F-003", Bytes::default().uint(1 << 60).0),
+        reject("page", "2^60 entries", "F-100", Bytes::default().uint(1 << 60).0),
         reject(
             "page",
             "a snapshot of 2^60 bytes",
-            "F-003",
+            "F-100",
             Bytes::default().uint(1).uint(1 << 60).0,
         ),
         reject(
             "page",
             "2^60 steps",
-            "F-003",
+            "F-100",
             Bytes::default()
                 .uint(1)
                 .bytes(&shortest())
@@ -864,7 +864,12 @@ fn pages() -> Vec<Value> {
         ),
         bad("a time twice", "F-083", at(0), &[(0, 1)]),
         bad("a time twice behind others", "F-083", at(0), &[(5, 1), (-5, 1)]),
-        bad("a time before the one before", "F-083", at(0), &[(5, 2), (-6, 1)]),
+        bad(
+            "a time before the one before",
+            "F-083",
+            at(0),
+            &[(5, 2), (-11, 1)],
+        ),
         bad("a step of 2^63", "F-083", at(0), &[(i64::MAX, 1), (1, 1)]),
         bad(
             "a time beyond all times",
@@ -958,13 +963,13 @@ fn contents() -> Vec<Value> {
         reject(
             "contents",
             "2^60 pages",
-            "F-003",
+            "F-100",
             Bytes::default().uint(1 << 60).0,
         ),
         reject(
             "contents",
             "2^60 series",
-            "F-003",
+            "F-100",
             Bytes::default().uint(0).uint(1 << 60).0,
         ),
         changed(

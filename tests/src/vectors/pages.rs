@@ -243,7 +243,7 @@ fn broken_pages() -> Vec<Case> {
         broken_page("page-far-too-many-times", "F-100", &one(0, &[(1, u64::MAX)])),
         broken_page("page-too-many-times-in-all", "F-100", &page(&[half, more])),
         broken_page("page-time-twice", "F-083", &one(0, &[(0, 1)])),
-        broken_page("page-times-descending", "F-083", &one(0, &[(5, 2), (-6, 1)])),
+        broken_page("page-times-descending", "F-083", &one(0, &[(5, 2), (-11, 1)])),
         broken_page("page-step-too-long", "F-083", &one(0, &[(i64::MAX, 2)])),
         broken_page(
             "page-time-too-late",

@@ -52,10 +52,10 @@ pub(super) fn forget(count: usize, repository: &Path) -> Result<Value, Box<dyn E
     let report = archive.verify(VerifyLevel::Full, &Progress::default())?;
     if forgotten.snapshots != ids.len() as u64 || left + ids.len() != all || !report.damaged.is_empty() {
         return Err(format!(
-            "of {all} snapshots {} were to be forgotten, {} were, {left} are left, and {} things are damaged",
+            "of {all} snapshots {} were to be forgotten, {} were, {left} are left; damaged: {:?}",
             ids.len(),
             forgotten.snapshots,
-            report.damaged.len()
+            report.damaged
         )
         .into());
     }

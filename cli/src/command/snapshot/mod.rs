@@ -28,7 +28,7 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
     let one = args.stdin.is_some() || !args.paths.is_empty() || args.connectors.len() == 1;
     let mut absent = Vec::new();
     let jobs = jobs(cx, args, &mut absent)?;
-    let folder = cx.archive_folder()?;
+    let folder = cx.writable_folder()?;
     let mut archive = open(cx, args, &folder)?;
     for (name, why) in absent {
         if was_here(&archive, &cx.config, &name) {
@@ -70,6 +70,9 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
         }
         cx.out.detail(&present::detail(&taken));
         present::warn_of_gaps(&cx.out, &taken);
+        if let Some(warning) = present::merging(&taken) {
+            cx.out.warn(&warning);
+        }
         if let Some(before) = present::lost_all(&archive, &taken) {
             cx.out.warn(&before);
             cx.worsen(Outcome::Incomplete);

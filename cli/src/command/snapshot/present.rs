@@ -6,6 +6,7 @@ use restante_format::archive::{Archive, Taken, TornSet};
 use restante_format::model::display_bytes;
 use serde::Serialize;
 
+use crate::failure::chain;
 use crate::show::{Output, count, duration, json_path, plural, rfc3339, size};
 
 /// The line of a snapshot; its title takes at least `width` columns.
@@ -82,6 +83,15 @@ pub(crate) fn warn_of_gaps(out: &Output, taken: &Taken) {
             unreadable,
         );
     }
+}
+
+/// What is said where the small segments behind a snapshot could not be merged.
+pub(crate) fn merging(taken: &Taken) -> Option<String> {
+    let error = taken.merging.as_deref()?;
+    Some(format!(
+        "the snapshot is whole, but small segments could not be merged, which the next one tries again: {}",
+        chain(error)
+    ))
 }
 
 /// What is said where a snapshot has no file and the one before it had some: the source may not be mounted.

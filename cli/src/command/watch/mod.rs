@@ -1,5 +1,6 @@
 //! `watch`: takes snapshots of the connectors on their schedules, until it is stopped.
 
+mod keeper;
 mod report;
 mod schedule;
 mod worker;
@@ -16,6 +17,7 @@ use crate::context::{Access, Context, was_here};
 use crate::failure::{Failure, Outcome, Result};
 use crate::profile::{Profile, Profiles, show_duration};
 use crate::state::State;
+use keeper::Keeper;
 use report::Reporter;
 use worker::{Shared, Worker};
 
@@ -37,7 +39,7 @@ struct Watched<'a> {
 /// Takes snapshots until it is stopped.
 pub(crate) fn run(cx: &mut Context, args: &Watch) -> Result<()> {
     let profiles = Profiles::load(&cx.config)?;
-    let folder = cx.archive_folder()?;
+    let folder = cx.writable_folder()?;
     // An archive that is not there now was never there: whoever starts this should hear of it.
     let archive = cx.open_at(&folder, Access::Mapped)?;
     let watched = if args.connectors.is_empty() {
@@ -45,12 +47,19 @@ pub(crate) fn run(cx: &mut Context, args: &Watch) -> Result<()> {
     } else {
         named(cx, &profiles, &args.connectors)?
     };
+    let id = archive.config().archive;
     drop(archive);
     // Damage was warned of. It is for `verify` to tell scripts.
     cx.outcome = Outcome::Done;
     let state = State::of(&cx.config)?;
     state.folder("locks")?;
     announce(cx, &watched);
+    let pruning = keeper::Pruning::of(
+        &cx.config,
+        &state,
+        id,
+        watched.iter().any(|w| w.profile.keep.is_some()),
+    )?;
 
     let (config, progress) = (cx.config.clone(), Arc::clone(&cx.progress));
     let share = cx.memory().bytes / watched.len().max(1) as u64;
@@ -70,9 +79,14 @@ pub(crate) fn run(cx: &mut Context, args: &Watch) -> Result<()> {
     let workers: Result<Vec<Worker<'_>>> = workers
         .map(|(number, watched)| Worker::new(&shared, number, watched.profile, watched.every))
         .collect();
+    let keeper = Keeper::new(
+        &shared,
+        watched.iter().map(|watched| watched.profile).collect(),
+        pruning,
+    );
     let names = watched.iter().map(|watched| watched.profile.name.clone());
     let mut reporter = Reporter::new(names.collect());
-    work(cx, workers?, &mut reporter)?;
+    work(cx, workers?, keeper, &mut reporter)?;
     // Its work is to run until it is stopped.
     if !progress.stop.load(Ordering::Relaxed) {
         cx.worsen(reporter.outcome());
@@ -81,19 +95,27 @@ pub(crate) fn run(cx: &mut Context, args: &Watch) -> Result<()> {
 }
 
 /// Lets the workers work, and tells of each run.
-fn work(cx: &mut Context, workers: Vec<Worker<'_>>, reporter: &mut Reporter) -> Result<()> {
+fn work(
+    cx: &mut Context,
+    workers: Vec<Worker<'_>>,
+    keeper: Keeper<'_>,
+    reporter: &mut Reporter,
+) -> Result<()> {
     let progress = Arc::clone(&cx.progress);
     let stopped = || progress.stop.load(Ordering::Relaxed);
     let (sender, events) = channel();
     std::thread::scope(|threads| {
         let (mut stops, mut handles) = (Vec::new(), Vec::new());
+        let (taken, turns) = channel();
         for worker in workers {
             let (stop, asked) = channel();
-            let sender = sender.clone();
+            let (sender, taken) = (sender.clone(), taken.clone());
             stops.push(stop);
-            handles.push(threads.spawn(move || worker.work(&asked, &sender)));
+            handles.push(threads.spawn(move || worker.work(&asked, &sender, &taken)));
         }
-        drop(sender);
+        // It ends when the last worker has.
+        drop(taken);
+        handles.push(threads.spawn(move || keeper.work(&turns, &sender)));
         let mut told = Ok(());
         loop {
             if stopped() {
@@ -176,12 +198,4 @@ fn announce(cx: &Context, watched: &[Watched<'_>]) {
     };
     let all: Vec<String> = watched.iter().map(each).collect();
     cx.out.notice(&format!("watching {}", all.join(", ")));
-    for Watched { profile, .. } in watched {
-        if let Some(keep) = &profile.keep {
-            cx.out.notice(&format!(
-                "{} is to keep {keep}, but this version keeps every snapshot: its policy is not acted on yet",
-                profile.name
-            ));
-        }
-    }
 }

@@ -1,14 +1,18 @@
 //! What `watch` tells: one line for each run, and what has changed since the run before.
 
+use std::collections::BTreeMap;
+
 use restante_format::model::Timestamp;
 use serde::Serialize;
 
+use super::keeper::{Done, Kept};
 use super::schedule::Tick;
-use super::worker::{Event, Ran};
+use super::worker::{Event, News, Ran};
+use crate::command::prune;
 use crate::command::snapshot::present;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome, Result};
-use crate::show::{count, local_time, plural, rfc3339};
+use crate::show::{count, local_time, plural, rfc3339, size};
 
 /// Why a run is passed over.
 const BUSY: &str = "its lock is held: by a restore, or by another watch";
@@ -18,6 +22,8 @@ pub(super) struct Reporter {
     connectors: Vec<Connector>,
     width: usize,
     outcome: Outcome,
+    /// Why forgetting failed, by connector, and pruning.
+    keeping: BTreeMap<Option<String>, String>,
 }
 
 /// What was told of a connector.
@@ -28,6 +34,7 @@ struct Connector {
     failure: Option<String>,
     missing: Vec<String>,
     gaps: Vec<String>,
+    merging: Option<String>,
     /// How many runs failed since the last that did not.
     failed: u64,
 }
@@ -39,6 +46,19 @@ struct TakenLine {
     snapshot: present::Document,
     skipped: u64,
     late_seconds: f64,
+}
+
+/// What was done about older snapshots.
+#[derive(Serialize)]
+struct KeptLine<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connector: Option<&'a str>,
+    time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    forgotten: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prune: Option<prune::Document>,
+    seconds: f64,
 }
 
 /// A run without a snapshot.
@@ -68,6 +88,7 @@ impl Reporter {
             connectors: names.into_iter().map(connector).collect(),
             width,
             outcome: Outcome::Done,
+            keeping: BTreeMap::new(),
         }
     }
 
@@ -76,8 +97,75 @@ impl Reporter {
         self.outcome
     }
 
+    /// Tells what is new.
+    pub(super) fn tell(&mut self, cx: &mut Context, news: News) -> Result<()> {
+        match news {
+            News::Run(event) => self.tell_run(cx, event),
+            News::Kept(kept) => self.tell_kept(cx, kept),
+        }
+    }
+
+    /// Tells what was done about older snapshots.
+    fn tell_kept(&mut self, cx: &mut Context, kept: Kept) -> Result<()> {
+        let Kept {
+            connector,
+            time,
+            done,
+            elapsed,
+        } = kept;
+        let connector = connector.and_then(|number| self.connectors.get(number));
+        let name = connector.map(|connector| connector.name.as_str());
+        match done {
+            Ok(done) => {
+                self.keeping.remove(&name.map(str::to_owned));
+                if cx.out.json {
+                    let (forgotten, prune) = match done {
+                        Done::Forgotten(forgotten) => (Some(forgotten), None),
+                        Done::Pruned(report) => {
+                            let document = prune::Document::new(&report, false, None, elapsed);
+                            (None, Some(document))
+                        }
+                    };
+                    cx.out.json_line(&KeptLine {
+                        connector: name,
+                        time: rfc3339(time),
+                        forgotten,
+                        prune,
+                        seconds: elapsed.as_secs_f64(),
+                    })?;
+                } else {
+                    let what = match done {
+                        Done::Forgotten(forgotten) => {
+                            format!("forgot {}", plural(forgotten, "snapshot", "snapshots"))
+                        }
+                        Done::Pruned(report) => format!(
+                            "deleted {}, condemned {}",
+                            size(report.deleted_bytes),
+                            size(report.condemned_bytes)
+                        ),
+                    };
+                    let line = format!("{:<width$}   {what}", name.unwrap_or("prune"), width = self.width);
+                    cx.out.line(&dated(time, &line, Tick::default()))?;
+                }
+            }
+            Err(mut failure) => {
+                let beginning = match name {
+                    Some(name) => format!("connector {name}: forgetting: "),
+                    None => "pruning: ".to_owned(),
+                };
+                failure.message.insert_str(0, &beginning);
+                let text = failure.report();
+                if self.keeping.insert(name.map(str::to_owned), text.clone()) != Some(text) {
+                    cx.out.error(failure);
+                }
+                self.outcome = self.outcome.max(Outcome::Failed);
+            }
+        }
+        cx.out.flush()
+    }
+
     /// Tells of a run.
-    pub(super) fn tell(&mut self, cx: &mut Context, event: Event) -> Result<()> {
+    fn tell_run(&mut self, cx: &mut Context, event: Event) -> Result<()> {
         let Event {
             connector,
             time,
@@ -117,6 +205,11 @@ impl Reporter {
                     present::warn_of_gaps(&cx.out, &taken);
                 }
                 connector.gaps = gaps;
+                let merging = present::merging(&taken);
+                if let Some(warning) = merging.as_ref().filter(|_| merging != connector.merging) {
+                    cx.out.warn(&format!("{}: {warning}", connector.name));
+                }
+                connector.merging = merging;
                 match present::has_gaps(&taken) {
                     true => Outcome::Incomplete,
                     false => Outcome::Done,

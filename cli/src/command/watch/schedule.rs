@@ -13,7 +13,7 @@ pub(super) struct Schedule {
 }
 
 /// A tick whose run begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tick {
     /// How many passed without a run since the one before.
     pub(super) skipped: u64,

@@ -12,6 +12,7 @@ use restante_format::error::Error;
 use restante_format::model::Timestamp;
 use restante_format::progress::Progress;
 
+use super::keeper::Kept;
 use super::schedule::{Schedule, Tick};
 use crate::command::snapshot::take::{Settings, take};
 use crate::command::snapshot::{Excludes, job};
@@ -54,6 +55,14 @@ pub(super) struct Event {
     pub(super) missing: Option<ResolvedConnector>,
     /// What came of it.
     pub(super) ran: Result<Ran>,
+}
+
+/// What is told to whoever tells people.
+pub(super) enum News {
+    /// Of a run.
+    Run(Event),
+    /// Of what was done about older snapshots.
+    Kept(Kept),
 }
 
 /// What came of a run that did not fail.
@@ -107,7 +116,9 @@ impl<'a> Worker<'a> {
     }
 
     /// Runs whenever it is time, until `stop` is closed, nobody listens any more, or there were runs enough.
-    pub(super) fn work(mut self, stop: &Receiver<()>, events: &Sender<Event>) {
+    ///
+    /// Every snapshot is told to `taken`, too.
+    pub(super) fn work(mut self, stop: &Receiver<()>, events: &Sender<News>, taken: &Sender<usize>) {
         let mut schedule = Schedule::new(self.every);
         let mut left = self.shared.runs;
         while left != Some(0) {
@@ -134,8 +145,13 @@ impl<'a> Worker<'a> {
                 missing,
                 ran,
             };
-            if events.send(event).is_err() {
+            let is_taken = matches!(event.ran, Ok(Ran::Taken(..)));
+            if events.send(News::Run(event)).is_err() {
                 return;
+            }
+            if is_taken {
+                // Without a keeper everything is kept.
+                let _ = taken.send(self.number);
             }
         }
     }

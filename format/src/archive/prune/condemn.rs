@@ -12,6 +12,7 @@ use crate::id::Id;
 use crate::index::IndexedSegment;
 use crate::model::Timestamp;
 use crate::progress::Progress;
+use crate::segment::SealedSegment;
 use crate::store::{Name, Shelf};
 use crate::wire::{decode_condemned, encode_condemned};
 
@@ -39,6 +40,17 @@ impl Archive {
         Ok(found)
     }
 
+    /// Which segments are condemned, whenever they were.
+    pub(super) fn condemned_names(&self) -> Result<HashSet<Name>> {
+        let listed = self.store.list(Shelf::Condemned);
+        let listed = listed.map_err(Error::io("list condemned segments of", self.location()))?;
+        let segment = |(name, _)| match name {
+            Name::Condemned(seal) => Some(Name::Segment(seal)),
+            _ => None,
+        };
+        Ok(listed.into_iter().filter_map(segment).collect())
+    }
+
     pub(super) fn condemn(&self, segment: Name, now: Timestamp) -> Result<()> {
         let Name::Segment(seal) = segment else {
             return Ok(());
@@ -48,21 +60,34 @@ impl Archive {
         written.map_err(Error::io("write", format!("{}/{name}", self.location())))
     }
 
+    /// Takes back what condemns a segment.
+    pub(super) fn acquit(&self, segment: Name) -> Result<()> {
+        let Name::Segment(seal) = segment else {
+            return Ok(());
+        };
+        let name = Name::Condemned(seal);
+        match self.store.delete(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            deleted => deleted.map_err(Error::io("delete", format!("{}/{name}", self.location()))),
+        }
+    }
+
     pub(super) fn delete(
         &self,
-        segment: &IndexedSegment,
+        segment: Name,
+        len: u64,
         location: &str,
         report: &mut PruneReport,
     ) -> Result<()> {
-        match self.store.delete(segment.name) {
+        match self.store.delete(segment) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             deleted => {
-                deleted.map_err(Error::io("delete", format!("{location}/{}", segment.name)))?;
+                deleted.map_err(Error::io("delete", format!("{location}/{segment}")))?;
                 report.deleted += 1;
-                report.deleted_bytes += segment.len;
+                report.deleted_bytes += len;
             }
         }
-        self.reader.change_index(|index| index.remove(segment.name));
+        self.reader.change_index(|index| index.remove(segment));
         Ok(())
     }
 
@@ -93,11 +118,11 @@ impl Archive {
         Ok(())
     }
 
-    /// Before a snapshot is made known: if anything was condemned or deleted since it was begun, what it needs of condemned segments is
+    /// Before snapshots are made known: if anything was condemned or deleted since they were begun, what they need of condemned segments is
     /// written anew. `condemned` is what was condemned at the beginning.
     pub(in crate::archive) fn rescue(
         &self,
-        root: Id,
+        roots: impl Iterator<Item = Id>,
         condemned: &HashSet<Name>,
         progress: &Progress,
     ) -> Result<Vec<IndexedSegment>> {
@@ -112,19 +137,27 @@ impl Archive {
         }
         self.reader.refresh()?;
         let mut marks = Marks::new(&self.reader, progress);
-        marks.add_trees([root].into_iter())?;
+        marks.add_trees(roots)?;
         let index = self.reader.index();
         let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
-        for segment in index.segments() {
-            if index.is_condemned(segment.name) && marks.has_any(segment) {
-                packer.add(&*self.store, segment, |_, id| marks.has(segment, id))?;
+        for (name, _) in index.files() {
+            if index.is_condemned(name) && marks.has_any(name) {
+                let segment = self.segment(name)?;
+                packer.add(&*self.store, &segment, |_, id| marks.has(&segment, id))?;
             }
         }
         let mut made = Vec::new();
         for sealed in packer.finish()? {
+            let sealed = self.apart_from_condemned(sealed);
             put(&*self.store, &sealed)?;
             made.push(sealed.into_indexed());
         }
         Ok(made)
+    }
+
+    /// A segment is named by what it holds: one that came out as one that is going to be deleted would be deleted with it.
+    pub(in crate::archive) fn apart_from_condemned(&self, sealed: SealedSegment) -> SealedSegment {
+        let index = self.reader.index();
+        sealed.apart_from(|name| index.is_condemned(name))
     }
 }

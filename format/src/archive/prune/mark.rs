@@ -23,7 +23,31 @@ pub(in crate::archive) struct Marks<'a> {
     reader: &'a ObjectReader,
     index: Arc<Index>,
     progress: &'a Progress,
-    needed: HashMap<Name, Vec<u64>>,
+    needed: Bits,
+    /// Whose references are marked, or will be: what is needed as a base only has none that are.
+    followed: Bits,
+}
+
+/// A bit for each object of the segments in which any is set.
+#[derive(Default)]
+struct Bits(HashMap<Name, Vec<u64>>);
+
+impl Bits {
+    fn has(&self, segment: Name, number: u32) -> bool {
+        let bits = self.0.get(&segment);
+        bits.is_some_and(|bits| bits[number as usize / 64] >> (number % 64) & 1 == 1)
+    }
+
+    /// False if it was set before.
+    fn set(&mut self, at: &Location) -> bool {
+        let objects = &at.segment.directory.objects;
+        let bits = self.0.entry(at.segment.name);
+        let bits = bits.or_insert_with(|| vec![0; objects.len().div_ceil(64)]);
+        let (word, bit) = (at.number as usize / 64, at.number % 64);
+        let was_set = bits[word] >> bit & 1 == 1;
+        bits[word] |= 1 << bit;
+        !was_set
+    }
 }
 
 /// A node whose references are still to be marked.
@@ -35,7 +59,8 @@ impl<'a> Marks<'a> {
             reader,
             index: reader.index(),
             progress,
-            needed: HashMap::new(),
+            needed: Bits::default(),
+            followed: Bits::default(),
         }
     }
 
@@ -63,22 +88,24 @@ impl<'a> Marks<'a> {
     /// Whether an object of a segment is needed.
     pub(in crate::archive) fn has(&self, segment: &IndexedSegment, id: &Id) -> bool {
         let number = segment.directory.find(id);
-        let bits = self.needed.get(&segment.name).zip(number);
-        bits.is_some_and(|(bits, number)| bits[number as usize / 64] >> (number % 64) & 1 == 1)
+        number.is_some_and(|number| self.needed.has(segment.name, number))
     }
 
     /// Whether anything of a segment is needed.
-    pub(in crate::archive) fn has_any(&self, segment: &IndexedSegment) -> bool {
-        self.needed.contains_key(&segment.name)
+    pub(in crate::archive) fn has_any(&self, segment: Name) -> bool {
+        self.needed.0.contains_key(&segment)
     }
 
     fn add(&mut self, kind: Kind, id: Id, ahead: &mut Vec<Ahead>) -> Result<()> {
-        let at = self.index.find(&id).ok_or(Error::Missing { kind, id })?;
+        let at = match self.index.find(&id) {
+            Some(at) => at,
+            None => self.find_again(&id).ok_or(Error::Missing { kind, id })?,
+        };
         if at.object.kind != kind {
             let flaw = Flaw::new("directory", "object kind", format!("is not {kind}"));
             return Err(Error::Invalid { kind, id, flaw });
         }
-        if !self.set(&at) {
+        if !self.followed.set(&at) {
             return Ok(());
         }
         if !self.add_bases(at) {
@@ -92,13 +119,20 @@ impl<'a> Marks<'a> {
         Ok(())
     }
 
+    /// A table may be wrong.
+    fn find_again(&mut self, id: &Id) -> Option<Location> {
+        let found = self.reader.find(id);
+        self.index = self.reader.index();
+        found
+    }
+
     /// Marks what an object is made from; false if it cannot be made from the copies that are read first.
     fn add_bases(&mut self, first: Location) -> bool {
         let index = Arc::clone(&self.index);
         let mut last = None;
         for at in index.chain(first).take(CHAIN + 1) {
             let Some(at) = at else { return false };
-            self.set(&at);
+            self.needed.set(&at);
             last = Some(at);
         }
         last.is_some_and(|at| at.delta.is_none())
@@ -109,22 +143,11 @@ impl<'a> Marks<'a> {
         let mut ahead = vec![id];
         while let Some(id) = ahead.pop() {
             for at in index.find_all(id) {
-                if self.set(&at) {
+                if self.needed.set(&at) {
                     ahead.extend(at.delta.map(|delta| delta.base));
                 }
             }
         }
-    }
-
-    /// False if it was marked before.
-    fn set(&mut self, at: &Location) -> bool {
-        let objects = &at.segment.directory.objects;
-        let bits = self.needed.entry(at.segment.name);
-        let bits = bits.or_insert_with(|| vec![0; objects.len().div_ceil(64)]);
-        let (word, bit) = (at.number as usize / 64, at.number % 64);
-        let was_set = bits[word] >> bit & 1 == 1;
-        bits[word] |= 1 << bit;
-        !was_set
     }
 }
 

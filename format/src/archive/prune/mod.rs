@@ -18,12 +18,15 @@ use usage::{Usage, to_rewrite};
 use super::Archive;
 use super::upkeep::DataPacker;
 use crate::catalog::Moment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Flaw, Result};
 use crate::id::{Id, Kind};
 use crate::index::IndexedSegment;
 use crate::model::Timestamp;
 use crate::progress::Progress;
-use crate::store::{Lock, LockMode, LockName};
+use crate::store::{Lock, LockMode, LockName, Name};
+
+/// How often it is looked whether a lock is free.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How a prune goes about it.
 #[derive(Clone, Copy, Debug)]
@@ -92,13 +95,14 @@ struct Standing {
 impl Archive {
     /// Frees the room of what no snapshot needs. Interrupted at any point it leaves nothing worse than what the next one frees.
     pub fn prune(&mut self, request: &PruneRequest, progress: &Progress) -> Result<PruneReport> {
-        let standing = self.stand(request.grace)?;
+        let standing = self.stand(request.grace, progress)?;
         self.refresh()?;
+        self.reader.open_all();
         self.refuse_damage()?;
         self.clear(request, standing.is_alone, progress)
     }
 
-    /// What a prune would do once these snapshots are forgotten. Nothing is written.
+    /// What a prune would do that has the archive for itself alone, once these snapshots are forgotten. Nothing is written.
     pub fn would_free(
         &mut self,
         forgotten: &HashSet<Id>,
@@ -106,16 +110,28 @@ impl Archive {
         progress: &Progress,
     ) -> Result<PruneReport> {
         self.refresh()?;
+        self.reader.open_all();
         self.refuse_damage()?;
         let mut report = self.count_forgetting(forgotten)?;
         let marks = self.marks(|moment| !forgotten.contains(&moment.id()), progress)?;
         let usages = self.usages(&marks);
-        let rewritten = to_rewrite(&usages, max_unused_percent);
+        let condemned = self.condemned_names()?;
+        let (old, fresh): (Vec<Usage>, Vec<Usage>) = usages
+            .iter()
+            .cloned()
+            .partition(|usage| condemned.contains(&usage.segment));
+        let mut rewritten = to_rewrite(&fresh, max_unused_percent);
+        let alive = old.iter().filter(|usage| !usage.is_dead());
+        rewritten.extend(alive.map(|usage| usage.segment));
         for usage in &usages {
-            let is_rewritten = rewritten.contains(&usage.segment.name);
-            if usage.is_dead() || is_rewritten {
-                report.condemned += 1;
-                report.condemned_bytes += usage.segment.len;
+            let name = usage.segment;
+            if rewritten.contains(&name) {
+                report.rewritten += 1;
+                report.rewritten_bytes += usage.len;
+            }
+            if usage.is_dead() || rewritten.contains(&name) || condemned.contains(&name) {
+                report.deleted += 1;
+                report.deleted_bytes += usage.len;
             } else {
                 report.unused_bytes += usage.unused_bytes();
             }
@@ -126,20 +142,19 @@ impl Archive {
             Ok(())
         })?;
         report.written_bytes += written;
+        let stored: u64 = usages.iter().map(|usage| usage.len).sum();
+        report.stored_bytes = (stored + report.written_bytes).saturating_sub(report.deleted_bytes);
         Ok(report)
     }
 
     /// Takes the locks that the grace period asks for.
-    fn stand(&self, grace: Grace) -> Result<Standing> {
+    fn stand(&self, grace: Grace, progress: &Progress) -> Result<Standing> {
         let failed = |error| Error::io("lock", self.location())(error);
         let exclusive = LockMode::Exclusive;
         // Writers only try the second lock: whoever waits for it keeps none of them waiting.
-        let maintenance = self
-            .store
-            .lock(LockName::Maintenance, exclusive)
-            .map_err(failed)?;
+        let maintenance = self.wait_for(LockName::Maintenance, progress)?;
         let archive = match grace {
-            Grace::None => Some(self.store.lock(LockName::Archive, exclusive).map_err(failed)?),
+            Grace::None => Some(self.wait_for(LockName::Archive, progress)?),
             Grace::Unless(_) => self
                 .store
                 .try_lock(LockName::Archive, exclusive)
@@ -153,6 +168,18 @@ impl Archive {
         })
     }
 
+    /// Waits until nobody else holds a lock, or somebody asks to stop.
+    fn wait_for(&self, name: LockName, progress: &Progress) -> Result<Box<dyn Lock>> {
+        loop {
+            let lock = self.store.try_lock(name, LockMode::Exclusive);
+            if let Some(lock) = lock.map_err(Error::io("lock", self.location()))? {
+                return Ok(lock);
+            }
+            progress.check()?;
+            std::thread::sleep(LOOK);
+        }
+    }
+
     fn refuse_damage(&self) -> Result<()> {
         match self.damage().first() {
             None => Ok(()),
@@ -160,6 +187,14 @@ impl Archive {
                 "the archive is damaged, and nothing is removed before it is known what that costs: {damage}"
             ))),
         }
+    }
+
+    /// A segment that is needed for what is done, and that was there when it was begun.
+    pub(in crate::archive) fn segment(&self, name: Name) -> Result<Arc<IndexedSegment>> {
+        self.reader.index().segment(name).ok_or_else(|| {
+            let flaw = Flaw::new("segment", "file", "is gone or damaged since it was opened");
+            Error::damaged(name.to_string(), None, flaw)
+        })
     }
 
     /// What is needed by the snapshots that are live.
@@ -178,8 +213,11 @@ impl Archive {
 
     fn usages(&self, marks: &Marks<'_>) -> Vec<Usage> {
         let index = self.reader.index();
-        let usage = |segment: &Arc<IndexedSegment>| Usage::of(segment, marks);
-        index.segments().map(usage).collect()
+        let usage = |segment: Arc<IndexedSegment>| Usage::of(&segment, marks);
+        let mut usages: Vec<Usage> = index.segments().map(usage).collect();
+        // Whoever does it finds the same as whoever only asked.
+        usages.sort_by_key(|usage| usage.segment);
+        usages
     }
 
     fn clear(&mut self, request: &PruneRequest, is_alone: bool, progress: &Progress) -> Result<PruneReport> {
@@ -193,35 +231,38 @@ impl Archive {
         let is_due = |secs: i64| request.now.secs.saturating_sub(secs) >= grace.as_secs() as i64;
         let fresh: Vec<Usage> = usages
             .iter()
-            .filter(|usage| !condemned.contains_key(&usage.segment.name))
+            .filter(|usage| !condemned.contains_key(&usage.segment))
             .cloned()
             .collect();
         let mut rewritten = to_rewrite(&fresh, request.max_unused_percent);
         let mut report = PruneReport::default();
         for usage in &fresh {
-            if rewritten.contains(&usage.segment.name) {
+            if rewritten.contains(&usage.segment) {
                 report.rewritten += 1;
-                report.rewritten_bytes += usage.segment.len;
+                report.rewritten_bytes += usage.len;
             } else if !usage.is_dead() {
                 report.unused_bytes += usage.unused_bytes();
             }
         }
         // What somebody began to need before it saw that a segment was condemned has no other copy: it is written anew.
         let due = usages.iter().filter(|usage| {
-            let secs = condemned.get(&usage.segment.name);
+            let secs = condemned.get(&usage.segment);
             secs.is_some_and(|secs| is_due(*secs))
         });
         let due: Vec<&Usage> = due.collect();
         rewritten.extend(
             due.iter()
                 .filter(|usage| !usage.is_dead())
-                .map(|usage| usage.segment.name),
+                .map(|usage| usage.segment),
         );
         let mut made = Vec::new();
         let location = self.location();
         self.rewrite(&usages, &rewritten, &marks, progress, &mut |sealed, len| {
             super::writer::put(&*self.store, &sealed)?;
-            report.written_bytes += len;
+            // One that comes out as it was stays, and is no news.
+            if !rewritten.contains(&sealed.name) {
+                report.written_bytes += len;
+            }
             made.push(sealed.into_indexed());
             Ok(())
         })?;
@@ -231,25 +272,29 @@ impl Archive {
             .change_index(|index| made.into_iter().for_each(|segment| index.add(segment)));
         let doomed = fresh
             .iter()
-            .filter(|usage| usage.is_dead() || rewritten.contains(&usage.segment.name));
-        for usage in doomed.filter(|usage| !kept.contains(&usage.segment.name)) {
+            .filter(|usage| usage.is_dead() || rewritten.contains(&usage.segment));
+        for usage in doomed.filter(|usage| !kept.contains(&usage.segment)) {
             progress.check()?;
-            let segment = &usage.segment;
             if is_alone {
-                self.delete(segment, &location, &mut report)?;
+                self.delete(usage.segment, usage.len, &location, &mut report)?;
             } else {
-                self.condemn(segment.name, request.now)?;
+                self.condemn(usage.segment, request.now)?;
                 report.condemned += 1;
-                report.condemned_bytes += segment.len;
+                report.condemned_bytes += usage.len;
             }
         }
         for usage in due {
             progress.check()?;
-            self.delete(&usage.segment, &location, &mut report)?;
+            if kept.contains(&usage.segment) {
+                // All of it is needed: what was written anew is the same segment.
+                self.acquit(usage.segment)?;
+                continue;
+            }
+            self.delete(usage.segment, usage.len, &location, &mut report)?;
         }
         self.forget_condemned(&mut report)?;
         self.refresh()?;
-        report.stored_bytes = self.reader.index().segments().map(|segment| segment.len).sum();
+        report.stored_bytes = self.reader.index().files().map(|(_, len)| len).sum();
         Ok(report)
     }
 
@@ -257,19 +302,18 @@ impl Archive {
     fn rewrite(
         &self,
         usages: &[Usage],
-        rewritten: &HashSet<crate::store::Name>,
+        rewritten: &HashSet<Name>,
         marks: &Marks<'_>,
         progress: &Progress,
         take: &mut dyn FnMut(crate::segment::SealedSegment, u64) -> Result<()>,
     ) -> Result<()> {
         let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
-        for usage in usages
-            .iter()
-            .filter(|usage| rewritten.contains(&usage.segment.name))
-        {
+        for usage in usages.iter().filter(|usage| rewritten.contains(&usage.segment)) {
             progress.check()?;
-            let is_needed = |kind: Kind, id: &Id| kind.is_of_catalog() || marks.has(&usage.segment, id);
-            packer.add(&*self.store, &usage.segment, is_needed)?;
+            let segment = self.segment(usage.segment)?;
+            let is_needed = |kind: Kind, id: &Id| kind.is_of_catalog() || marks.has(&segment, id);
+            packer.add(&*self.store, &segment, is_needed)?;
+            progress.add(0, usage.len);
             for sealed in packer.take_made() {
                 let len = sealed.bytes.len() as u64;
                 take(sealed, len)?;

@@ -1,7 +1,6 @@
 //! How much of each segment is needed, and which of them are worth writing anew.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use super::Marks;
 use crate::index::IndexedSegment;
@@ -14,19 +13,23 @@ use crate::wire::{
 /// How much of a segment is needed.
 #[derive(Clone, Debug)]
 pub(super) struct Usage {
-    pub(super) segment: Arc<IndexedSegment>,
+    pub(super) segment: Name,
+    pub(super) len: u64,
     /// About how many bytes would be needed if only what is needed were there.
     used_bytes: u64,
     needed: u64,
+    has_data: bool,
 }
 
 impl Usage {
-    pub(super) fn of(segment: &Arc<IndexedSegment>, marks: &Marks<'_>) -> Self {
+    pub(super) fn of(segment: &IndexedSegment, marks: &Marks<'_>) -> Self {
         let directory = &segment.directory;
         let mut in_block = vec![0_u64; directory.blocks.len()];
         let (mut needed, mut deltas) = (0, 0);
-        let has_any = marks.has_any(segment);
+        let mut has_data = false;
+        let has_any = marks.has_any(segment.name);
         for object in &directory.objects {
+            has_data |= !object.kind.is_of_catalog();
             if object.kind.is_of_catalog() || (has_any && marks.has(segment, &object.id)) {
                 needed += 1;
                 deltas += u64::from(object.generation > 0);
@@ -42,9 +45,11 @@ impl Usage {
         }
         used_bytes += (HEADER_BYTES + DIRECTORY_HEAD_BYTES + TRAILER_BYTES) as u64;
         Self {
-            segment: Arc::clone(segment),
+            segment: segment.name,
+            len: segment.len,
             used_bytes,
             needed,
+            has_data,
         }
     }
 
@@ -56,34 +61,30 @@ impl Usage {
     /// About how many bytes of it are of no use.
     pub(super) fn unused_bytes(&self) -> u64 {
         match self.is_dead() {
-            true => self.segment.len,
-            false => self.segment.len.saturating_sub(self.used_bytes),
+            true => self.len,
+            false => self.len.saturating_sub(self.used_bytes),
         }
     }
 }
 
-/// The segments that are written anew, those with the greatest unused part first, until no more than so many percent of what stays is of
-/// no use.
+/// The segments that are written anew, those with the greatest unused part first, until no more than so many percent of the data that
+/// stays are of no use. The catalogue does not count: forgetting has written it anew, and what is said before must hold behind it.
 pub(super) fn to_rewrite(usages: &[Usage], max_unused_percent: f64) -> HashSet<Name> {
     let mut partly: Vec<&Usage> = usages
         .iter()
-        .filter(|usage| !usage.is_dead() && usage.unused_bytes() > 0)
+        .filter(|usage| usage.has_data && !usage.is_dead() && usage.unused_bytes() > 0)
         .collect();
-    let part = |usage: &Usage| usage.unused_bytes() as f64 / usage.segment.len.max(1) as f64;
-    partly.sort_by(|a, b| {
-        part(b)
-            .total_cmp(&part(a))
-            .then(a.segment.name.cmp(&b.segment.name))
-    });
-    let alive = usages.iter().filter(|usage| !usage.is_dead());
-    let mut stored: u64 = alive.map(|usage| usage.segment.len).sum();
+    let part = |usage: &Usage| usage.unused_bytes() as f64 / usage.len.max(1) as f64;
+    partly.sort_by(|a, b| part(b).total_cmp(&part(a)).then(a.segment.cmp(&b.segment)));
+    let alive = usages.iter().filter(|usage| usage.has_data && !usage.is_dead());
+    let mut stored: u64 = alive.map(|usage| usage.len).sum();
     let mut unused: u64 = partly.iter().map(|usage| usage.unused_bytes()).sum();
     let mut chosen = HashSet::new();
     for usage in partly {
         if unused as f64 <= stored as f64 * max_unused_percent / 100.0 {
             break;
         }
-        chosen.insert(usage.segment.name);
+        chosen.insert(usage.segment);
         unused -= usage.unused_bytes();
         stored -= usage.unused_bytes();
     }

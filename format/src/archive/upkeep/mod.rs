@@ -2,8 +2,10 @@
 
 mod catalog;
 mod data;
+mod tables;
 
 pub(super) use data::DataPacker;
+pub use tables::IndexLimits;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,10 +43,10 @@ pub struct Merged {
 
 impl Archive {
     /// Merges what has become many, at a cost that is bounded by what was written since: for the end of a snapshot. Nothing happens while
-    /// another does the like, or where something is damaged.
+    /// another does the like, and no segment is merged where something is damaged.
     pub(super) fn merge_tiers(&mut self) -> Result<Merged> {
         let mut merged = Merged::default();
-        if !self.is_merging_due() {
+        if !self.is_merging_due() && !self.are_tables_due() {
             return Ok(merged);
         }
         let lock = self.store.try_lock(LockName::Maintenance, LockMode::Exclusive);
@@ -53,12 +55,14 @@ impl Archive {
         };
         self.refresh()?;
         // What is merged may be full again.
-        while let Some(group) = due(&self.catalog_tiers()) {
-            self.merge_catalog(&group, &mut merged)?;
+        while self.is_merging_due() {
+            if let Some(group) = due(&self.catalog_tiers()) {
+                self.merge_catalog(&self.opened(&group)?, &mut merged)?;
+            } else if let Some(group) = due(&self.data_tiers()) {
+                self.merge_data(&self.opened(&group)?, &mut merged)?;
+            }
         }
-        while let Some(group) = due(&self.data_tiers()) {
-            self.merge_data(&group, &mut merged)?;
-        }
+        self.tend_tables()?;
         Ok(merged)
     }
 
@@ -67,62 +71,64 @@ impl Archive {
         let lock = self.store.lock(LockName::Maintenance, LockMode::Exclusive);
         let _lock = lock.map_err(Error::io("lock", self.location()))?;
         self.refresh()?;
+        self.reader.open_all();
         if let Some(damage) = self.damage().first() {
             return Err(Error::Request(format!(
                 "the archive is damaged, and nothing is rewritten before that is mended: {damage}"
             )));
         }
         let mut merged = Merged::default();
-        let runs: Vec<Arc<IndexedSegment>> = self.catalog_tiers().into_values().flatten().collect();
+        let runs: Vec<(Name, u64)> = self.catalog_tiers().into_values().flatten().collect();
         if runs.len() > 1 {
-            self.merge_catalog(&runs, &mut merged)?;
+            self.merge_catalog(&self.opened(&runs)?, &mut merged)?;
         }
-        let mut small: Vec<Arc<IndexedSegment>> = self.data_tiers().into_values().flatten().collect();
+        let mut small: Vec<(Name, u64)> = self.data_tiers().into_values().flatten().collect();
         while small.len() > 1 {
             let group = first_group(&mut small);
-            self.merge_data(&group, &mut merged)?;
+            self.merge_data(&self.opened(&group)?, &mut merged)?;
         }
+        self.tend_tables()?;
         Ok(merged)
     }
 
     /// Asked at the end of each snapshot: nothing is read for it.
     fn is_merging_due(&self) -> bool {
-        let is_full = |tiers: BTreeMap<u32, Vec<Arc<IndexedSegment>>>| due(&tiers).is_some();
+        let is_full = |tiers: Tiers| due(&tiers).is_some();
         self.damage().is_empty() && (is_full(self.catalog_tiers()) || is_full(self.data_tiers()))
     }
 
     /// The segments that hold nothing but pages and their contents, by the number of their moments.
-    fn catalog_tiers(&self) -> BTreeMap<u32, Vec<Arc<IndexedSegment>>> {
-        let mut tiers: BTreeMap<u32, Vec<_>> = BTreeMap::new();
-        for segment in self.reader.index().segments() {
+    fn catalog_tiers(&self) -> Tiers {
+        let mut tiers = Tiers::new();
+        for segment in self.reader.index().uncovered() {
             let moments = self.catalog.moments_in(segment.name);
-            let is_catalog = |segment: &IndexedSegment| {
-                let mut objects = segment.directory.objects.iter();
-                objects.all(|object| object.kind.is_of_catalog())
-            };
-            if (1..MANY_MOMENTS).contains(&moments) && is_catalog(segment) {
-                tiers
-                    .entry(moments.ilog(FAN_IN))
-                    .or_default()
-                    .push(Arc::clone(segment));
+            let mut objects = segment.directory.objects.iter();
+            let mut is_catalog = || objects.all(|object| object.kind.is_of_catalog());
+            if (1..MANY_MOMENTS).contains(&moments) && is_catalog() {
+                let tier = tiers.entry(moments.ilog(FAN_IN)).or_default();
+                tier.push((segment.name, segment.len));
             }
         }
         tiers
     }
 
     /// The small segments without any page, by their size.
-    fn data_tiers(&self) -> BTreeMap<u32, Vec<Arc<IndexedSegment>>> {
-        let mut tiers: BTreeMap<u32, Vec<_>> = BTreeMap::new();
+    fn data_tiers(&self) -> Tiers {
+        let mut tiers = Tiers::new();
         let index = self.reader.index();
-        for segment in index.segments() {
+        for (name, len) in index.files() {
             // What is condemned has gone already, as far as those who write are concerned.
-            let is_small = segment.len < LARGE_BYTES && !index.is_condemned(segment.name);
-            if is_small && self.catalog.moments_in(segment.name) == 0 {
-                let tier = (segment.len / (LOWEST_BYTES / FAN_IN)).max(1).ilog(FAN_IN);
-                tiers.entry(tier).or_default().push(Arc::clone(segment));
+            let is_small = len < LARGE_BYTES && !index.is_condemned(name);
+            if is_small && self.catalog.moments_in(name) == 0 {
+                let tier = (len / (LOWEST_BYTES / FAN_IN)).max(1).ilog(FAN_IN);
+                tiers.entry(tier).or_default().push((name, len));
             }
         }
         tiers
+    }
+
+    fn opened(&self, group: &[(Name, u64)]) -> Result<Vec<Arc<IndexedSegment>>> {
+        group.iter().map(|(name, _)| self.segment(*name)).collect()
     }
 
     /// Puts what stands for the sources durably into the store, and only then deletes them. Whoever still knows the sources
@@ -134,6 +140,10 @@ impl Archive {
         merged: &mut Merged,
     ) -> Result<()> {
         let location = self.location();
+        let made: Vec<SealedSegment> = made
+            .into_iter()
+            .map(|sealed| self.apart_from_condemned(sealed))
+            .collect();
         for sealed in &made {
             super::writer::put(&*self.store, sealed)?;
             merged.segments += 1;
@@ -160,18 +170,21 @@ impl Archive {
     }
 }
 
+/// Segments and their lengths, by tier.
+type Tiers = BTreeMap<u32, Vec<(Name, u64)>>;
+
 /// The lowest tier that is full: as many of its segments as are merged at once.
-fn due(tiers: &BTreeMap<u32, Vec<Arc<IndexedSegment>>>) -> Option<Vec<Arc<IndexedSegment>>> {
+fn due(tiers: &Tiers) -> Option<Vec<(Name, u64)>> {
     let full = tiers.values().find(|segments| segments.len() as u64 >= FAN_IN)?;
     Some(first_group(&mut full.clone()))
 }
 
 /// Takes as many segments as are merged at once; at least two.
-fn first_group(segments: &mut Vec<Arc<IndexedSegment>>) -> Vec<Arc<IndexedSegment>> {
+fn first_group(segments: &mut Vec<(Name, u64)>) -> Vec<(Name, u64)> {
     let mut bytes = 0;
     let mut count = 0;
-    for segment in segments.iter() {
-        bytes += segment.len - TRAILER_BYTES as u64;
+    for (_, len) in segments.iter() {
+        bytes += len - TRAILER_BYTES as u64;
         if bytes > MERGED_BYTES && count >= 2 {
             break;
         }

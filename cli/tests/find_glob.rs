@@ -1,0 +1,103 @@
+//! `find`: where a name or a path occurs.
+
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use common::Exch;
+
+/// Five snapshots of 2019, a minute apart.
+fn filled() -> (Exch, Vec<String>) {
+    let exch = Exch::with_archive();
+    let mut ids = Vec::new();
+    exch.write("src/kept.txt", "kept");
+    for minute in 0..5 {
+        exch.write("src/deep/below/changed.txt", format!("{}", minute / 2));
+        match minute {
+            1 | 3 => drop(exch.write("src/deep/Sometimes.TXT", "here")),
+            _ => drop(std::fs::remove_file(exch.path("src/deep/Sometimes.TXT"))),
+        }
+        ids.push(exch.snapshot(&["src", "--time", &format!("2019-05-12T08:0{minute}:00Z")]));
+    }
+    (exch, ids)
+}
+
+fn found(exch: &Exch, args: &[&str]) -> Vec<(String, u64)> {
+    let found = exch.json_lines(&[&["find"], args].concat());
+    let one = |one: serde_json::Value| {
+        let path = one["path"].as_str().expect("a path").to_owned();
+        (path, one["versions"].as_u64().expect("a number"))
+    };
+    found.into_iter().map(one).collect()
+}
+
+#[test]
+fn each_path_with_its_first_and_last_snapshot() {
+    let (exch, ids) = filled();
+    let all = exch.json_lines(&["find", "-i", "*.txt"]);
+    let seen = |n: usize| {
+        (
+            all[n]["first_snapshot"].as_str(),
+            all[n]["last_snapshot"].as_str(),
+        )
+    };
+    let id = |n: usize| Some(ids[n].as_str());
+    assert_eq!(all.len(), 3);
+    assert_eq!(
+        (all[0]["path"].as_str(), seen(0)),
+        (Some("src/deep/Sometimes.TXT"), (id(1), id(3)))
+    );
+    assert_eq!(seen(1), (id(0), id(4)));
+    assert_eq!(
+        (all[0]["versions"].as_u64(), all[1]["versions"].as_u64()),
+        (Some(2), Some(3))
+    );
+    assert_eq!(
+        (&all[2]["first"], &all[2]["last"]),
+        (&"2019-05-12T08:00:00Z".into(), &"2019-05-12T08:04:00Z".into())
+    );
+    let text = exch.ok(&["find", "*.TXT"]);
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.ends_with("src/deep/Sometimes.TXT\n"), "{text}");
+}
+
+#[test]
+fn patterns() {
+    let (exch, _) = filled();
+    let changed = ("src/deep/below/changed.txt".to_owned(), 3);
+    assert_eq!(found(&exch, &["below/*.txt"]), [changed.clone()]);
+    assert_eq!(found(&exch, &["/src/**/changed.txt"]), [changed.clone()]);
+    assert_eq!(found(&exch, &["/below/*.txt"]), []);
+    assert_eq!(found(&exch, &["below"]), [("src/deep/below".to_owned(), 1)]);
+    assert_eq!(found(&exch, &["*.TXT"]).len(), 1);
+    assert_eq!(exch.run(&["find", "["]).code, 2);
+    let nothing = exch.run(&["find", "nothing"]);
+    assert_eq!((nothing.code, nothing.stdout.as_str()), (0, ""));
+}
+
+#[test]
+fn some_snapshots_only() {
+    let (exch, ids) = filled();
+    assert_eq!(found(&exch, &["Sometimes*", "--snapshot", "latest"]), []);
+    assert_eq!(found(&exch, &["Sometimes*", "--snapshot", "latest~1"]).len(), 1);
+    assert_eq!(
+        found(&exch, &["*.txt", "--snapshot", "latest:src/deep/below"]).len(),
+        1
+    );
+    let range = [
+        "Sometimes*",
+        "--since",
+        "2019-05-12T08:02:00Z",
+        "--until",
+        "2019-05-12T08:03:00Z",
+    ];
+    let seen = exch.json_lines(&[&["find"], &range[..]].concat());
+    assert_eq!(seen[0]["first_snapshot"], ids[3].as_str());
+    assert_eq!(found(&exch, &["Sometimes*", "--host", "nobody"]), []);
+    assert_eq!(exch.run(&["find", "a", "--connector", "nobody"]).code, 1);
+    assert_eq!(
+        exch.run(&["find", "a", "--snapshot", "latest", "--host", "x"])
+            .code,
+        2
+    );
+}

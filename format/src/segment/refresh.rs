@@ -1,0 +1,179 @@
+//! Knowing what is there: segments, tables of the index, and what will be deleted.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::ObjectReader;
+use super::open::open_segment;
+use crate::error::{Error, Result};
+use crate::id::Id;
+use crate::index::table::Table;
+use crate::index::{Directories, Location, cover};
+use crate::store::{Name, Shelf};
+
+impl ObjectReader {
+    /// Lists the segments again: opens those that are new and that no table covers, and takes out those that are gone. Those that
+    /// are damaged are the answer.
+    pub fn refresh(&self) -> Result<Vec<Error>> {
+        let location = self.store.location();
+        let listed = self.store.list(Shelf::Segments);
+        let listed = listed.map_err(Error::io("list segments of", location))?;
+        let is_listed = |name: Name| listed.binary_search_by_key(&name, |(name, _)| *name).is_ok();
+        self.directories.look_again(is_listed);
+        let index = self.index();
+        let (coverings, is_covered) = cover(self.tables(), &listed);
+        let (mut new, mut damage) = (Vec::new(), Vec::new());
+        for ((name, len), is_covered) in listed.iter().zip(is_covered) {
+            if is_covered || index.is_uncovered(*name) {
+                continue;
+            }
+            match open_segment(&*self.store, *name, *len, self.archive) {
+                Ok(segment) => new.push(segment),
+                // Deleted since it was listed.
+                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                // What may work the next time is no damage.
+                Err(Error::Io { op, path, source }) if !is_bad_medium(&source) => {
+                    return Err(Error::Io { op, path, source });
+                }
+                Err(error) => damage.push(error),
+            }
+        }
+        let known = index.uncovered().map(|segment| segment.name);
+        let gone: Vec<Name> = known.filter(|name| !is_listed(*name)).collect();
+        let condemned = self.store.list(Shelf::Condemned);
+        let condemned = condemned.map_err(Error::io("list condemned segments of", self.store.location()))?;
+        let condemned: HashSet<Name> = condemned
+            .into_iter()
+            .filter_map(|(name, _)| match name {
+                Name::Condemned(seal) => Some(Name::Segment(seal)),
+                _ => None,
+            })
+            .collect();
+        let is_changed = !new.is_empty() || !gone.is_empty() || coverings != index.coverings();
+        if is_changed || condemned != *index.condemned() {
+            drop(index);
+            let directories = Arc::clone(&self.directories);
+            self.change_index(|index| {
+                index.set_coverings(coverings, directories);
+                new.into_iter().for_each(|segment| index.add(segment));
+                gone.into_iter().for_each(|name| index.remove(name));
+                index.set_condemned(condemned);
+            });
+        }
+        if !damage.is_empty() {
+            self.suspect();
+        }
+        Ok(damage)
+    }
+
+    /// The tables that are there and can be used. None is needed: whatever is wrong with one is remembered and no failure.
+    fn tables(&self) -> Vec<Arc<Table>> {
+        let Ok(listed) = self.store.list(Shelf::Tables) else {
+            return Vec::new();
+        };
+        let known = self.index();
+        let wrong = self.directories.wrong_tables();
+        let mut tables = Vec::new();
+        for (name, len) in listed {
+            if wrong.contains_key(&name) {
+                continue;
+            }
+            let mut coverings = known.coverings().iter();
+            if let Some(covering) = coverings.find(|covering| covering.table().name() == name) {
+                tables.push(Arc::clone(covering.table()));
+                continue;
+            }
+            match Table::open(&self.store, name, len, self.archive) {
+                Ok(table) => tables.push(Arc::new(table)),
+                // Deleted since it was listed: what it covered is opened, or found by a later look.
+                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => self.directories.distrust(name, error),
+            }
+        }
+        tables
+    }
+
+    /// Where an object is. If there seems to be none, it is looked for once more: without segments that are gone, and without
+    /// tables that turn out to be damaged.
+    pub fn find(&self, id: &Id) -> Option<Location> {
+        let found = self.index().find(id);
+        found.or_else(|| {
+            if self.directories.take_news() && self.refresh().is_ok() {
+                let found = self.index().find(id);
+                if found.is_some() {
+                    return found;
+                }
+            }
+            match self.check_tables() {
+                true => self.index().find(id),
+                false => None,
+            }
+        })
+    }
+
+    /// Compares each table with its check, once. Returns whether one is left out from now on.
+    pub fn check_tables(&self) -> bool {
+        let mut checked = self
+            .checked
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let index = self.index();
+        let mut is_wrong = false;
+        for table in index.coverings().iter().map(|covering| covering.table()) {
+            if !checked.contains(&table.name()) {
+                checked.insert(table.name());
+                if let Err(error) = table.check() {
+                    self.directories.distrust(table.name(), error);
+                    is_wrong = true;
+                }
+            }
+        }
+        drop(checked);
+        is_wrong && self.refresh().is_ok()
+    }
+
+    /// Does without a table from now on, for it is wrong.
+    pub fn distrust_table(&self, table: Name, error: Error) {
+        self.directories.distrust(table, error);
+    }
+
+    /// The tables that are left out, and why.
+    pub fn wrong_tables(&self) -> Vec<(Name, Arc<Error>)> {
+        self.directories.wrong_tables().into_iter().collect()
+    }
+
+    /// A table was deleted: one of this name is another one from now on.
+    pub fn forget_table(&self, name: Name) {
+        self.directories.forget_table(name);
+        let mut checked = self
+            .checked
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        checked.remove(&name);
+    }
+
+    /// Segments that tables cover and that could not be opened when something in them was needed.
+    pub fn covered_damage(&self) -> Vec<Arc<Error>> {
+        self.directories.damage()
+    }
+
+    /// Opens every segment once, so that [`covered_damage`](Self::covered_damage) is complete.
+    pub fn open_all(&self) {
+        self.index().segments().for_each(drop);
+    }
+
+    /// Whether anything was found damaged.
+    pub fn is_suspicious(&self) -> bool {
+        self.is_suspicious.load(Ordering::Relaxed) || self.directories.is_damaged()
+    }
+}
+
+/// Whether a file is there, but its medium or its length does not give what should be in it.
+fn is_bad_medium(error: &io::Error) -> bool {
+    const UNIX_EIO: i32 = 5;
+    const WINDOWS_CRC: i32 = 23;
+    let code = if cfg!(windows) { WINDOWS_CRC } else { UNIX_EIO };
+    error.kind() == io::ErrorKind::UnexpectedEof || error.raw_os_error() == Some(code)
+}
