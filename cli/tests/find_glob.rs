@@ -66,7 +66,10 @@ fn patterns() {
     let (exch, _) = filled();
     let changed = ("src/deep/below/changed.txt".to_owned(), 3);
     assert_eq!(found(&exch, &["below/*.txt"]), std::slice::from_ref(&changed));
-    assert_eq!(found(&exch, &["/src/**/changed.txt"]), std::slice::from_ref(&changed));
+    assert_eq!(
+        found(&exch, &["/src/**/changed.txt"]),
+        std::slice::from_ref(&changed)
+    );
     assert_eq!(found(&exch, &["/below/*.txt"]), []);
     assert_eq!(found(&exch, &["below"]), [("src/deep/below".to_owned(), 1)]);
     assert_eq!(found(&exch, &["*.TXT"]).len(), 1);
