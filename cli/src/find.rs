@@ -3,6 +3,7 @@
 use restante_format::archive::{Archive, Located};
 use restante_format::catalog::{Listed, Moment, Selector, Which};
 use restante_format::error::Error;
+use restante_format::id::Id;
 use restante_format::model::display_bytes;
 
 use crate::failure::{Failure, Result};
@@ -18,23 +19,25 @@ pub(crate) fn snapshot(archive: &Archive, selector: &Selector) -> Result<Listed>
     if !matches!(error, Error::UnknownSnapshot { .. }) {
         return Err(error.into());
     }
-    let of_connector = |listed: &Listed| {
+    let of_connector = |moment: &Moment| {
         let name = selector.connector.as_deref();
-        name.is_none() || listed.snapshot.connector.as_deref() == name
+        name.is_none() || moment.state.snapshot.connector.as_deref() == name
     };
-    let all: Vec<Listed> = archive.catalog().all().filter(of_connector).collect();
-    let Some(oldest) = all.first() else {
+    // There may be a million: they are looked at as they come.
+    let all = || archive.catalog().oldest_first().filter(of_connector);
+    let Some(oldest) = all().next() else {
         return Err(error.into());
     };
     let advice = match &selector.which {
         Which::Latest { .. } => {
             let connector = selector.connector.as_ref().map(|name| format!("{name}@"));
-            let (are, back) = (if all.len() == 1 { "is" } else { "are" }, all.len() - 1);
+            let number = all().count();
+            let (are, back) = (if number == 1 { "is" } else { "are" }, number.saturating_sub(1));
             let name = match back {
                 0 => "latest".to_owned(),
                 back => format!("latest~{back}"),
             };
-            let count = plural(all.len() as u64, "snapshot", "snapshots");
+            let count = plural(number as u64, "snapshot", "snapshots");
             Some(format!(
                 "there {are} {count}: {}{name} is the oldest",
                 connector.unwrap_or_default()
@@ -42,10 +45,12 @@ pub(crate) fn snapshot(archive: &Archive, selector: &Selector) -> Result<Listed>
         }
         Which::At(_) => Some(format!(
             "the oldest is {} of {}",
-            oldest.id.short(),
-            local_time(oldest.snapshot.time, "%Y-%m-%d %H:%M:%S")
+            oldest.id().short(),
+            local_time(oldest.time, "%Y-%m-%d %H:%M:%S")
         )),
-        Which::Prefix(digits) => nearest_id(digits, &all).map(|near| format!("did you mean {near}?")),
+        Which::Prefix(digits) => {
+            nearest_id(digits, all().map(|moment| moment.id())).map(|near| format!("did you mean {near}?"))
+        }
     };
     let failure = Failure::from(error);
     Err(match advice {
@@ -88,11 +93,11 @@ pub(crate) fn newest_of(archive: &Archive, connector: &str, server: &str) -> Res
 }
 
 /// The beginning of the one id that is a slip of the finger away.
-fn nearest_id(digits: &str, all: &[Listed]) -> Option<String> {
+fn nearest_id(digits: &str, all: impl Iterator<Item = Id>) -> Option<String> {
     let digits = digits.to_lowercase();
     let most = if digits.len() < 8 { 1 } else { 2 };
-    let mut near = all.iter().filter_map(|listed| {
-        let id = listed.id.to_string();
+    let mut near = all.filter_map(|id| {
+        let id = id.to_string();
         let beginning = &id[..digits.len().min(id.len())];
         (strsim::damerau_levenshtein(beginning, &digits) <= most)
             .then(|| id[..digits.len().max(8)].to_owned())

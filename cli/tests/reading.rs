@@ -110,7 +110,19 @@ fn diff() {
         ended.stdout,
         "U src/\nM src/changed\nU src/dir/\n+ src/dir/new/\n+ src/dir/new/y\n- src/gone\nU src/mode\nT src/turned\n"
     );
-    assert_eq!(ended.stderr, "2 added, 1 removed, 2 modified, 3 metadata only\n");
+    let totals = "2 added (3 B), 1 removed (1 B), 2 modified (2 B → 2 B), 3 metadata only\n";
+    assert_eq!(ended.stderr, totals);
+    let content_only = exch.ok(&["diff", "latest~1", "latest", "--content-only"]);
+    assert!(
+        !content_only.contains("U ") && content_only.lines().count() == 5,
+        "{content_only}"
+    );
+    assert_eq!(exch.ok(&["diff", "latest~1", "latest", "--summary"]), totals);
+    let summary = exch.json(&["diff", "latest~1", "latest", "--summary"]);
+    assert_eq!(
+        (&summary["added_bytes"], &summary["metadata"]),
+        (&json!(3), &json!(3))
+    );
     let back = exch.ok(&["diff", "latest", "latest~1"]);
     assert!(
         back.contains("- src/dir/new/\n") && back.contains("+ src/gone\n"),
