@@ -71,7 +71,7 @@ impl Outcome {
 }
 
 /// About 700 files, 20 MB.
-fn workload() -> Workload {
+pub(crate) fn workload() -> Workload {
     Workload {
         seed: 1,
         small_files: 560,

@@ -13,6 +13,8 @@ pub const HELP: &str = "\
 peers: Restante and its peers side by side, on the same generated tree
 
   peers [OPTIONS]
+  peers evolve [OPTIONS]   instead: dated snapshots of a small tree that changes nearly every time, one an hour; all of
+                           them listed, most forgotten by a policy, the room freed (default: 300 snapshots, 5 runs)
 
   --size tiny|small|full   the tree: 2 MB, 52 MB or 1.07 GB (default: small)
   --runs N                 how often each step is measured; 0 leaves the first table out (default: 5)
@@ -29,14 +31,20 @@ A run of the full size needs 5 GB of room in DIR.
 
 Examples:
   peers --size full --json peers.json
+  peers evolve --json evolve.json
   peers --size tiny --runs 1 --snapshots 20 --only restante --only borg
 
 Exit codes: 0 done, whatever peers failed at; 1 Restante failed at something, or the measurement did; 2 wrong usage.
 ";
 
+/// How many snapshots an evolving tree has.
+const EVOLVED: usize = 300;
+
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
+    /// Whether dated snapshots and their removal are measured, and nothing else.
+    pub evolve: bool,
     /// How often each step is measured.
     pub runs: usize,
     /// How many snapshots the history gets.
@@ -67,6 +75,7 @@ impl Options {
     ) -> Result<Option<Self>, String> {
         let mut options = Self::only(&[]);
         options.restante = beside.unwrap_or(Path::new(".")).join("restante");
+        let mut snapshots = None;
         let mut words = words.into_iter();
         while let Some(word) = words.next() {
             let word = word.to_string_lossy().into_owned();
@@ -74,7 +83,8 @@ impl Options {
             match word.as_str() {
                 "-h" | "--help" => return Ok(None),
                 "--runs" => options.runs = number(&word, &value()?)?,
-                "--snapshots" => options.snapshots = number(&word, &value()?)?,
+                "evolve" => options.evolve = true,
+                "--snapshots" => snapshots = Some(number(&word, &value()?)?),
                 "--size" => {
                     options.size = value()?.to_string_lossy().into_owned();
                     options.workload = Workload::named(&options.size)
@@ -87,12 +97,17 @@ impl Options {
                 _ => return Err(format!("unknown option {word:?}; `peers --help` lists them")),
             }
         }
+        options.snapshots = snapshots.unwrap_or(match options.evolve {
+            true => EVOLVED,
+            false => options.snapshots,
+        });
         Ok(Some(options))
     }
 
     /// The defaults, for these programs alone; for all where there are none.
     pub(crate) fn only(names: &[&str]) -> Self {
         Self {
+            evolve: false,
             runs: 5,
             snapshots: 200,
             size: "small".into(),
@@ -149,6 +164,8 @@ mod tests {
         assert_eq!((options.runs, options.workload.clone()), (1, Workload::tiny()));
         assert!(options.wants("borg") && !options.wants("restic"));
         assert_eq!(parse(&["--runs", "3", "-h"]), Ok(None));
+        let evolve = parse(&["evolve"]).unwrap().unwrap();
+        assert!(evolve.evolve && evolve.snapshots == EVOLVED);
     }
 
     #[test]

@@ -338,7 +338,7 @@ fn measured(clock: &Clock, call: &Call) -> Result<Cost, Failure> {
 }
 
 /// Fails if the restored tree is not the original.
-fn judge(original: &Path, restored: &Path, with_root: bool) -> Result<(), Failure> {
+pub(crate) fn judge(original: &Path, restored: &Path, with_root: bool) -> Result<(), Failure> {
     let mut found = differences(original, restored)
         .map_err(|e| Failure::at("comparing the original with", restored, e))?;
     if !with_root {

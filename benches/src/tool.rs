@@ -107,8 +107,19 @@ impl Station {
         }
     }
 
-    fn repository(&self) -> PathBuf {
+    /// Where its repository is.
+    pub fn repository(&self) -> PathBuf {
         self.place.join("repository")
+    }
+
+    /// The folder for everything that is its own.
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Where it runs when it takes a snapshot.
+    pub(crate) fn source(&self) -> &Path {
+        &self.source
     }
 
     fn home(&self) -> PathBuf {

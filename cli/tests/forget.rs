@@ -210,7 +210,7 @@ fn runs_have_one_row_and_all_rows_can_be_seen() {
     assert!(
         said.starts_with(
             "DIR/src of A: keep last 3\n"
-                .replace("DIR", &exch.at("").trim_end_matches('/').to_owned())
+                .replace("DIR", exch.at("").trim_end_matches('/'))
                 .as_str()
         ),
         "{said}"
@@ -451,7 +451,7 @@ fn the_last_whole_snapshot_stays() {
     at(&exch, "2026-11-22T08:01:00Z", Some("y"), &[]);
     let newest_whole = ids(&exch)[1].clone();
     let secret = exch.write("src/secret", "z");
-    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0)).expect("permissions");
+    fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o0)).expect("permissions");
     exch.share_archive();
     for minute in 2..4 {
         let time = format!("2026-11-22T08:0{minute}:00Z");

@@ -41,7 +41,7 @@ impl Steps {
     fn new() -> Self {
         let place = Place::new();
         for name in 0..8 {
-            place.write(&format!("folder-{}/file-{name}", name % 3), &text(name, 20_000));
+            place.write(format!("folder-{}/file-{name}", name % 3), text(name, 20_000));
         }
         Self { place, taken: 0 }
     }
@@ -52,8 +52,8 @@ impl Steps {
             self.taken += 1;
             let n = self.taken;
             self.place
-                .write(&format!("folder-0/new-{n}"), &text(1000 + n, 3000));
-            self.place.write("folder-1/file-1", &text(n, 20_000));
+                .write(format!("folder-0/new-{n}"), text(1000 + n, 3000));
+            self.place.write("folder-1/file-1", text(n, 20_000));
             take(archive, self.place.path(), n as i64 * 60).id
         };
         (0..count).map(snapshot).collect()
@@ -421,8 +421,11 @@ fn condemned_segments_are_avoided_in_tables_too() {
     assert_as_without(&store.files(), &mut steps, "deleted");
 }
 
+/// Snapshots, and paths in them.
+type Costs = (BTreeSet<Id>, BTreeSet<Vec<u8>>);
+
 /// What is lost, and which paths of which snapshots that costs.
-fn told(report: &VerifyReport) -> BTreeMap<Option<Id>, (BTreeSet<Id>, BTreeSet<Vec<u8>>)> {
+fn told(report: &VerifyReport) -> BTreeMap<Option<Id>, Costs> {
     let told = report.damaged.iter().map(|damaged| {
         let object = damaged.object.map(|(_, id)| id);
         (object, (damaged.snapshots.clone(), damaged.paths.clone()))

@@ -43,7 +43,7 @@ mod run {
     use restante_benches::clock::Clock;
     use restante_benches::failure::Failure;
     use restante_benches::options::Options;
-    use restante_benches::{facts, folder, history, peers, report};
+    use restante_benches::{evolve, facts, folder, history, peers, report};
     use serde_json::{Map, Value};
 
     /// Measures what is asked for and prints it. Returns whether Restante managed everything.
@@ -61,7 +61,14 @@ mod run {
         document.insert("machine".into(), facts.json());
 
         let mut is_good = true;
-        if options.runs > 0 {
+        if options.evolve {
+            let outcome = evolve::measure(options, &clock, &place.path().join("evolve"))?;
+            println!("\n{}\n", evolve::head(options, &outcome));
+            print!("{}", evolve::table(&outcome));
+            document.insert("evolve".into(), evolve::json(&outcome));
+            is_good &= !outcome.restante_failed();
+        }
+        if options.runs > 0 && !options.evolve {
             let place = place.path().join("peers");
             let outcome = peers::measure(options, &clock, &place)?;
             println!(
@@ -75,7 +82,7 @@ mod run {
             is_good &= !outcome.restante_failed();
             folder::remove(&place)?;
         }
-        if options.snapshots > 0 {
+        if options.snapshots > 0 && !options.evolve {
             let place = place.path().join("history");
             let outcome = history::measure(options, &clock, &place)?;
             println!(

@@ -19,8 +19,12 @@ pub enum Amount {
         /// Of all cores.
         cpu_s: Vec<f64>,
     },
+    /// Seconds on the wall of what takes far less than one.
+    Short(Vec<f64>),
     /// Bytes of a repository.
     Stored(Vec<f64>),
+    /// Bytes, where each counts.
+    Bytes(Vec<f64>),
     /// Bytes of memory.
     Memory(Vec<f64>),
     /// How many there are.
@@ -51,7 +55,11 @@ impl Amount {
     pub fn values(&self) -> &[f64] {
         match self {
             Self::Time { wall_s, .. } => wall_s,
-            Self::Stored(values) | Self::Memory(values) | Self::Count(values) => values,
+            Self::Short(values)
+            | Self::Stored(values)
+            | Self::Bytes(values)
+            | Self::Memory(values)
+            | Self::Count(values) => values,
         }
     }
 
@@ -59,6 +67,8 @@ impl Amount {
     fn text(&self) -> String {
         let (divisor, unit) = match self {
             Self::Time { .. } => (1.0, "s"),
+            Self::Short(_) => (1e-6, "µs"),
+            Self::Bytes(_) => (1.0, "bytes"),
             Self::Stored(_) => (KB, "kB"),
             Self::Memory(_) => (MB, "MB"),
             Self::Count(values) => {
@@ -86,7 +96,9 @@ impl Amount {
     fn json(&self) -> Value {
         match self {
             Self::Time { wall_s, cpu_s } => json!({"wall_s": wall_s, "cpu_s": cpu_s}),
+            Self::Short(values) => json!({"wall_s": values}),
             Self::Stored(values) => json!({"stored_bytes": values}),
+            Self::Bytes(values) => json!({"bytes": values}),
             Self::Memory(values) => json!({"peak_bytes": values}),
             Self::Count(values) => json!({"count": values}),
         }

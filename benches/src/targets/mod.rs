@@ -8,6 +8,7 @@ pub mod discard;
 mod findings;
 mod index;
 pub mod lookups;
+mod many;
 pub mod memory;
 mod mirror;
 pub mod options;
@@ -67,6 +68,7 @@ pub fn measure(
         Measurement::Releases => releases::measure(&bench),
         Measurement::Memory => memory::measure(&bench),
         Measurement::Watch => watch::measure(&bench),
+        Measurement::Many => many::measure(&bench),
         Measurement::Index => index::measure(&bench),
     };
     folder::remove(&bench.place)?;
@@ -131,11 +133,14 @@ impl Bench<'_> {
 ///
 /// What is wrong with `words`, or with the work.
 pub fn work(words: &[OsString]) -> Result<(), String> {
-    let [piece, mode @ .., input] = words else {
+    let [piece, modes @ .., input] = words else {
         return Err("work needs a piece and an input".into());
     };
     let input = Path::new(input);
-    let mode = mode.first().and_then(|mode| mode.to_str());
+    if piece == "many" {
+        return many::work(modes, input);
+    }
+    let mode = modes.first().and_then(|mode| mode.to_str());
     match (piece.to_str(), mode) {
         (Some("cold"), None) => {
             let counts = discard::cold_snapshot(input).map_err(|e| e.to_string())?;

@@ -22,6 +22,8 @@ targets: what Restante is to reach, each target as a ratio of two measurements t
   memory        peak memory for a sparse file, dense files and a crowded folder
   watch         a snapshot of three tables every second while a writer changes them in place: none lost, no memory that
                 grows, what is restored is of one moment
+  many          very many snapshots of one connector, a minute apart: commits, files, bytes of a tick, the newest ten, a list
+                of all, one file at a time, a file's history, the oldest half forgotten and pruned; best with --dir in memory
   index         tables of the index over objects that never were: how fast ids are found, and with how much memory
   all           all of these; releases only with --releases
 
@@ -36,6 +38,9 @@ targets: what Restante is to reach, each target as a ratio of two measurements t
   --dense-mib N         the dense files of memory (default: 2048)
   --entries N           the crowded folder of memory (default: 1000000)
   --watch-seconds N     how long watch takes (default: 600)
+  --snapshots N         the snapshots of many (default: 1000000)
+  --changes N           how many of them find changes (default: a hundredth)
+  --jitter              many takes them a second time, each up to a millisecond late
   --rows N              the objects of index, also as 1e8 (default: 1e8)
   --restante PATH       the program to measure (default: restante beside this program)
   --dir DIR             where trees and repositories lie meanwhile (default: the system's temporary folder)
@@ -45,7 +50,8 @@ targets: what Restante is to reach, each target as a ratio of two measurements t
 Examples:
   targets all --releases releases --json targets.json
   targets --runs 1 --size tiny --steps 20 --file-mib 64 --tables-mib 16 --sparse-gb 1 --dense-mib 64 \\
-          --entries 10000 --watch-seconds 10 all
+          --entries 10000 --watch-seconds 10 --snapshots 10000 all
+  targets many --jitter --dir /dev/shm
 
 Exit codes: 0 every target is reached; 1 one is not, or something failed; 2 wrong usage.
 ";
@@ -67,13 +73,15 @@ pub enum Measurement {
     Memory,
     /// Snapshots on schedule.
     Watch,
+    /// Very many snapshots.
+    Many,
     /// Finding objects by tables.
     Index,
 }
 
 impl Measurement {
     /// All, in the order of the table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Threads,
         Self::Tables,
         Self::Whole,
@@ -81,6 +89,7 @@ impl Measurement {
         Self::Releases,
         Self::Memory,
         Self::Watch,
+        Self::Many,
         Self::Index,
     ];
 
@@ -94,6 +103,7 @@ impl Measurement {
             Self::Releases => "releases",
             Self::Memory => "memory",
             Self::Watch => "watch",
+            Self::Many => "many",
             Self::Index => "index",
         }
     }
@@ -126,6 +136,12 @@ pub struct Options {
     pub entries: usize,
     /// How many seconds snapshots are taken on schedule.
     pub watch_seconds: u64,
+    /// How many snapshots are very many.
+    pub snapshots: u64,
+    /// How many of them find changes; none says that a hundredth does.
+    changes: Option<u64>,
+    /// Whether they are taken a second time, none at its exact minute.
+    pub jitter: bool,
     /// The objects of the index.
     pub rows: u64,
     /// The program that this project makes.
@@ -159,6 +175,9 @@ impl Options {
             dense_bytes: 2048 << 20,
             entries: 1_000_000,
             watch_seconds: 600,
+            snapshots: 1_000_000,
+            changes: None,
+            jitter: false,
             rows: 100_000_000,
             restante: beside.unwrap_or(Path::new(".")).join("restante"),
             dir: std::env::temp_dir(),
@@ -187,6 +206,9 @@ impl Options {
                 }
                 "--dense-mib" => options.dense_bytes = (at_least_one(&word, &value()?)? as u64) << 20,
                 "--watch-seconds" => options.watch_seconds = at_least_one(&word, &value()?)? as u64,
+                "--snapshots" => options.snapshots = at_least_one(&word, &value()?)? as u64,
+                "--changes" => options.changes = Some(at_least_one(&word, &value()?)? as u64),
+                "--jitter" => options.jitter = true,
                 "--entries" => options.entries = at_least_one(&word, &value()?)?,
                 "--rows" => options.rows = rows(&word, &value()?)?,
                 "--restante" => options.restante = absolute(&value()?)?,
@@ -213,7 +235,15 @@ impl Options {
         if options.measurements.contains(&Measurement::Releases) && options.releases.is_none() {
             return Err("releases needs --releases DIR; benches/README.md tells how to fetch some".into());
         }
+        if options.changes() > options.snapshots {
+            return Err("--changes takes no more than --snapshots".into());
+        }
         Ok(Some(options))
+    }
+
+    /// How many of very many snapshots find changes.
+    pub fn changes(&self) -> u64 {
+        self.changes.unwrap_or((self.snapshots / 100).max(1))
     }
 }
 
@@ -265,6 +295,8 @@ mod tests {
         assert_eq!(some.tables_bytes, 3 << 20);
         assert_eq!(parse(&["--rows", "3e4", "index"]).unwrap().unwrap().rows, 30_000);
         assert_eq!(parse(&["-h"]), Ok(None));
+        let many = parse(&["many", "--snapshots", "5000"]).unwrap().unwrap();
+        assert_eq!((many.changes(), many.jitter), (50, false));
     }
 
     #[test]
@@ -273,6 +305,7 @@ mod tests {
         assert!(error(&[]).starts_with("what is to be measured?"));
         assert!(error(&["releases"]).starts_with("releases needs --releases DIR"));
         assert_eq!(error(&["--runs", "0"]), "--runs takes a number from 1");
+        assert!(error(&["many", "--snapshots", "3", "--changes", "4"]).starts_with("--changes"));
         assert!(error(&["table"]).contains("measurement \"table\""));
     }
 }

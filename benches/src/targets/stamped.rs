@@ -87,6 +87,16 @@ pub(super) fn check(table: u64, path: &Path, bytes: u64) -> io::Result<Result<()
     Ok(Ok(()))
 }
 
+/// A table after so many changes.
+pub(super) fn contents(table: u64, bytes: u64, changes: u64) -> Vec<u8> {
+    let records = bytes / RECORD as u64;
+    let mut contents: Vec<[u8; RECORD]> = (0..records).map(|number| first(table, number)).collect();
+    for number in 1..=changes {
+        contents[place(table, number, records) as usize] = changed(table, number);
+    }
+    contents.concat()
+}
+
 /// Which record a change rewrites.
 fn place(table: u64, number: u64, records: u64) -> u64 {
     Rng::derive(table, "place", number).below(records)
@@ -125,6 +135,7 @@ mod tests {
         let before = fs::read(&path).unwrap();
         writer.change(50).unwrap();
         let after = fs::read(&path).unwrap();
+        assert!(after == contents(3, 1 << 16, 150));
         assert_eq!(check(3, &path, 1 << 16).unwrap(), Ok(()));
         let half = before.len() / 2;
         fs::write(&path, [&before[..half], &after[half..]].concat()).unwrap();

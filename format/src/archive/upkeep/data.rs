@@ -23,6 +23,9 @@ impl Archive {
     /// Merges segments of data.
     pub(super) fn merge_data(&mut self, sources: &[Arc<IndexedSegment>], merged: &mut Merged) -> Result<()> {
         let (sources, chosen) = choose(sources);
+        if sources.len() < 2 {
+            return Ok(());
+        }
         let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
         for (number, source) in sources.iter().enumerate() {
             packer.add(&*self.store, source, |_, id| chosen.get(id) == Some(&number))?;

@@ -56,10 +56,15 @@ impl Archive {
         self.refresh()?;
         // What is merged may be full again.
         while self.is_merging_due() {
+            let before = merged;
             if let Some(group) = due(&self.catalog_tiers()) {
                 self.merge_catalog(&self.opened(&group)?, &mut merged)?;
             } else if let Some(group) = due(&self.data_tiers()) {
                 self.merge_data(&self.opened(&group)?, &mut merged)?;
+            }
+            // Segments that cannot be merged with each other stay as they are.
+            if merged == before {
+                break;
             }
         }
         self.tend_tables()?;
