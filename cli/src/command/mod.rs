@@ -25,7 +25,6 @@ mod recover_desk;
 pub(crate) mod rehearse;
 pub(crate) mod restore;
 mod rows;
-mod rows_json;
 pub(crate) mod snapshot;
 pub(crate) mod snapshots;
 pub(crate) mod stats;

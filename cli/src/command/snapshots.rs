@@ -3,8 +3,7 @@
 use restante_format::archive::Scope;
 use restante_format::model::{Snapshot, display_bytes};
 
-use super::rows::{Row, Wanted, newest, oldest_first};
-use super::rows_json::Array;
+use super::rows::{Array, Row, Wanted, newest, oldest_first};
 use crate::args::Snapshots;
 use crate::context::{Access, Context, check_connector};
 use crate::failure::Result;

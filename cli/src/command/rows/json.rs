@@ -8,7 +8,7 @@ use restante_format::catalog::State;
 use restante_format::id::hex;
 use serde::Serialize;
 
-use super::rows::Row;
+use super::Row;
 use crate::failure::{Failure, Result};
 use crate::show::{Output, json_path, rfc3339};
 
@@ -18,14 +18,14 @@ const BATCH: usize = 16 * 1024;
 const PIECE: usize = 1024;
 
 /// Writes the array.
-pub(super) struct Array<'o> {
+pub(in crate::command) struct Array<'o> {
     out: &'o mut Output,
     held: Vec<Row>,
     is_begun: bool,
 }
 
 impl<'o> Array<'o> {
-    pub(super) fn new(out: &'o mut Output) -> Self {
+    pub(in crate::command) fn new(out: &'o mut Output) -> Self {
         Self {
             out,
             held: Vec::new(),
@@ -33,7 +33,7 @@ impl<'o> Array<'o> {
         }
     }
 
-    pub(super) fn push(&mut self, row: Row) -> Result<()> {
+    pub(in crate::command) fn push(&mut self, row: Row) -> Result<()> {
         self.held.push(row);
         match self.held.len() {
             BATCH => self.write(),
@@ -41,7 +41,7 @@ impl<'o> Array<'o> {
         }
     }
 
-    pub(super) fn finish(mut self) -> Result<()> {
+    pub(in crate::command) fn finish(mut self) -> Result<()> {
         self.write()?;
         self.out.line(if self.is_begun { "\n]" } else { "[]" })
     }
