@@ -3,7 +3,9 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
+use std::sync::Arc;
 
+use restante_format::catalog::Run;
 use restante_format::id::{Id, Kind};
 use restante_format::store::Name;
 use restante_tests::archives::{
@@ -131,8 +133,13 @@ fn what_was_made_from_a_lost_segment_is_stored_again_by_the_next_snapshot() {
     });
     let archive = open(&store_of(&sample.files));
     assert!(objects_of(&archive, &[Kind::Chunk]).any(|at| at.delta.is_some()));
-    let kept = archive.reader().index().find(&second).expect("the snapshot");
-    let kept = kept.segment.name;
+    let catalog = archive.catalog();
+    let runs = catalog.runs();
+    let tells = |run: &&Arc<Run>| {
+        let mut moments = catalog.moments_of(&[Arc::clone(run)]);
+        moments.any(|moment| moment.id() == second)
+    };
+    let kept = runs.iter().find(tells).expect("the snapshot").segment;
     let lost = |name: &&Name| **name != Name::Config && **name != kept;
     for name in sample.files.keys().filter(lost) {
         let mut files = sample.files.clone();
