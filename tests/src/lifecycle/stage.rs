@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -28,7 +29,12 @@ pub(super) struct Stage {
     files: Arc<MemoryStore>,
     held: Held,
     plan: Mutex<Plan>,
+    /// How often in a row a lock was not to be had.
+    refusals: AtomicU32,
 }
+
+/// Who asks so often in a row waits for a lock, which nobody will give back to it.
+const REFUSALS: u32 = 3;
 
 #[derive(Default)]
 struct Plan {
@@ -56,6 +62,7 @@ impl Stage {
             files: Arc::clone(&self.files),
             held: Arc::clone(&self.held),
             plan: Mutex::default(),
+            refusals: AtomicU32::new(0),
         }
     }
 
@@ -152,8 +159,12 @@ impl Store for Stage {
             match mode {
                 LockMode::Shared if *count >= 0 => *count += 1,
                 LockMode::Exclusive if *count == 0 => *count = -1,
+                _ if self.refusals.fetch_add(1, Ordering::Relaxed) >= REFUSALS => {
+                    return Err(ErrorKind::WouldBlock.into());
+                }
                 _ => return Ok(None),
             }
+            self.refusals.store(0, Ordering::Relaxed);
             let held = Arc::clone(&self.held);
             Ok(Some(Box::new(HeldLock { held, lock, mode }) as Box<dyn Lock>))
         })
