@@ -84,10 +84,11 @@ impl Archive {
         report.segments = index.segment_count() as u64;
         let ends = |segment: Arc<IndexedSegment>| segment.len - segment.directory.blocks_len();
         report.bytes = index.segments().map(ends).sum();
+        let mut baseless = HashSet::new();
         if level == VerifyLevel::Full {
             let unfit = self.catalog.unfit_contents();
             report.damaged.extend(unfit.iter().map(Damaged::from_error));
-            self.check_blocks(progress, &mut report, &mut lost)?;
+            baseless = self.check_blocks(progress, &mut report, &mut lost)?;
         }
         let mut follow = Follow::new(&self.reader, &mut lost, progress);
         for moment in self.catalog.oldest_first() {
@@ -107,17 +108,20 @@ impl Archive {
             VerifyLevel::Quick => checked as u64,
             VerifyLevel::Full => index.object_count() as u64,
         };
+        // A prune that was interrupted has deleted the base and left the delta: where no snapshot needs it, it is garbage (F-091).
+        let is_garbage = |id: &Id, damaged: &Damaged| damaged.snapshots.is_empty() && baseless.contains(id);
+        lost.retain(|id, damaged| !is_garbage(id, damaged));
         report.damaged.extend(lost.into_values());
         Ok(report)
     }
 
-    /// Reads every block of every segment, on all cores.
+    /// Reads every block of every segment, on all cores. The answer is which deltas lack a base.
     fn check_blocks(
         &self,
         progress: &Progress,
         report: &mut VerifyReport,
         lost: &mut BTreeMap<Id, Damaged>,
-    ) -> Result<()> {
+    ) -> Result<HashSet<Id>> {
         let index = self.reader.index();
         let stored = |segment: &IndexedSegment| segment.directory.blocks_len();
         progress.total_bytes.store(
@@ -130,7 +134,12 @@ impl Archive {
             let mut found = found.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
             found.push((segment.name, damage));
         };
+        let baseless = Mutex::new(HashSet::new());
         let note_delta = |bad: BadDelta| {
+            if index.chain(bad.at.clone()).any(|at| at.is_none()) {
+                let mut baseless = baseless.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                baseless.insert(bad.at.object.id);
+            }
             let damage = BlockDamage {
                 offset: bad.at.block.offset,
                 flaw: bad.flaw,
@@ -167,6 +176,9 @@ impl Archive {
         let found = found
             .into_inner()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let baseless = baseless
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         let bad: HashSet<(Id, Name)> = found
             .iter()
             .flat_map(|(name, d)| d.objects.iter().map(|o| (o.id, *name)))
@@ -195,7 +207,7 @@ impl Archive {
                 let mut copies = index.find_all(object.id);
                 if copies.all(|copy| bad.contains(&(object.id, copy.segment.name))) {
                     lost.insert(object.id, damaged);
-                } else {
+                } else if !baseless.contains(&object.id) {
                     // Another copy is intact: damage that costs nothing yet.
                     report.damaged.push(damaged);
                 }
@@ -204,7 +216,7 @@ impl Archive {
         report
             .damaged
             .sort_by(|a, b| (&a.file, a.offset).cmp(&(&b.file, b.offset)));
-        Ok(())
+        Ok(baseless)
     }
 }
 
