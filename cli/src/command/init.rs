@@ -22,7 +22,7 @@ struct Made {
 
 /// Makes the archive and says so.
 pub(crate) fn run(cx: &mut Context, args: &Init) -> Result<()> {
-    let folder = cx.writable_folder()?;
+    let folder = cx.archive_folder()?;
     let archive = make(&folder, args.zstd_level)?;
     let (location, id) = (archive.location(), archive.config().archive.to_string());
     if cx.out.json {
