@@ -69,7 +69,7 @@ fn copy() {
         ("objects", Holds::Number),
         ("bases", Holds::Number),
         ("stored_bytes", Holds::Number),
-        ("seconds", Holds::Number),
+        ("seconds", Holds::Seconds),
     ];
     assert_fields(&copied, &fields);
     assert_eq!(
@@ -121,7 +121,7 @@ fn an_exported_file_is_an_archive_for_all_that_read() {
         ("objects", Holds::Number),
         ("bases", Holds::Number),
         ("bytes", Holds::Number),
-        ("seconds", Holds::Number),
+        ("seconds", Holds::Seconds),
     ];
     assert_fields(&exported, &fields);
     assert_eq!(exported["snapshots"].as_u64(), Some(3));

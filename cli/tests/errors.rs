@@ -65,7 +65,8 @@ fn no_archive() {
         )],
     );
     let ended = ended(exch.bare(&["-a", "s3://bucket/x", "snapshots"]));
-    let unreachable = "error: cannot reach s3://bucket/x: s3 is not supported\n  name a folder";
+    let unreachable = "error: cannot reach s3://bucket/x: s3 is not supported\n  name a folder, or a file \
+                       that `export` wrote";
     assert_fails(&exch, "s3", &ended, 2, unreachable);
 }
 
@@ -77,7 +78,9 @@ fn not_an_archive() {
         (
             "a file",
             &|| drop(exch.write("archive", "x")),
-            format!("error: DIR/archive is not an archive: it is not a folder{NAME}"),
+            "error: DIR/archive is not an archive: it is a file, and none that holds a segment\n  name the folder of \
+             an archive, or a file that `export` wrote"
+                .into(),
         ),
         (
             "another program's config",

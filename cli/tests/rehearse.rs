@@ -123,20 +123,21 @@ fn a_rehearsal_fails_where_the_restore_would() {
 fn a_rehearsal_finds_damage() {
     let exch = server();
     exch.ok(&["snapshot", "--connector", "lotus-notes"]);
-    let segment = exch
-        .path("archive/segments")
-        .join(&exch.names("archive/segments")[0]);
-    let mut bytes = fs::read(&segment).expect("read a segment");
+    let segments = exch.data_segments();
+    let [segment] = &segments[..] else {
+        panic!("{segments:?}");
+    };
+    let mut bytes = fs::read(segment).expect("read a segment");
     // Somewhere in the table, which takes nearly all of it.
     bytes[150_000] ^= 1;
-    let mut permissions = fs::metadata(&segment).expect("metadata").permissions();
+    let mut permissions = fs::metadata(segment).expect("metadata").permissions();
     #[allow(
         clippy::permissions_set_readonly_false,
         reason = "the folder is this test's own"
     )]
     permissions.set_readonly(false);
-    fs::set_permissions(&segment, permissions).expect("set permissions");
-    fs::write(&segment, bytes).expect("write a segment");
+    fs::set_permissions(segment, permissions).expect("set permissions");
+    fs::write(segment, bytes).expect("write a segment");
     let ended = rehearse(&exch, &["lotus-notes"]);
     assert_eq!(ended.code, 4, "{ended:?}");
     let report = only(&ended);

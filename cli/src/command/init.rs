@@ -1,11 +1,12 @@
 //! `init`: makes an archive.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use restante_format::archive::Archive;
-use restante_format::store::LocalStore;
+use restante_format::store::{LocalStore, LockName, Shelf};
 use restante_format::wire::{ArchiveId, Chunker, Config};
 use serde::Serialize;
 
@@ -21,7 +22,7 @@ struct Made {
 
 /// Makes the archive and says so.
 pub(crate) fn run(cx: &mut Context, args: &Init) -> Result<()> {
-    let folder = cx.writable_folder()?;
+    let folder = cx.archive_folder()?;
     let archive = make(&folder, args.zstd_level)?;
     let (location, id) = (archive.location(), archive.config().archive.to_string());
     if cx.out.json {
@@ -33,8 +34,13 @@ pub(crate) fn run(cx: &mut Context, args: &Init) -> Result<()> {
     cx.out.line(&format!("made archive {} at {location}", &id[..8]))
 }
 
-/// The files and folders of an archive.
-const OWN_FILES: [&str; 4] = ["config", "lock", "segments", "tmp"];
+/// Whether an archive has a file or folder of this name.
+fn is_own(name: &OsStr) -> bool {
+    let folders = Shelf::ALL.map(Shelf::folder);
+    let locks = [LockName::Archive, LockName::Maintenance].map(LockName::file);
+    let mut own = folders.into_iter().chain(locks).chain(["config", "tmp"]);
+    own.any(|own| name == own)
+}
 
 /// The zstd level of archives whose maker asks for none.
 pub(crate) const ZSTD_LEVEL: i32 = 3;
@@ -51,8 +57,7 @@ pub(crate) fn make(folder: &Path, zstd_level: i32) -> Result<Archive> {
         }
         Ok(entries) => {
             // An `init` that was killed, or runs at the same time, leaves an archive's files and no others.
-            let is_foreign = |name: std::ffi::OsString| !OWN_FILES.iter().any(|own| name == **own);
-            if entries.flatten().any(|entry| is_foreign(entry.file_name())) {
+            if entries.flatten().any(|entry| !is_own(&entry.file_name())) {
                 return Err(Failure::new(format!(
                     "cannot make an archive at {location}: the folder is not empty"
                 ))

@@ -14,6 +14,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use restante_format::wire::{Directory, TRAILER_BYTES, Trailer};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -192,6 +193,21 @@ impl Exch {
         let mut names: Vec<String> = entries.map(|e| name(e).to_string_lossy().into_owned()).collect();
         names.sort();
         names
+    }
+
+    /// The archive's segments that hold files and directories, and not the catalogue.
+    pub(crate) fn data_segments(&self) -> Vec<PathBuf> {
+        let segments = self.path("archive/segments");
+        let is_data = |path: &PathBuf| {
+            let bytes = fs::read(path).expect("read a segment");
+            let at = bytes.len() - TRAILER_BYTES;
+            let trailer = Trailer::decode(&bytes[at..], bytes.len() as u64).expect("a trailer");
+            let directory = &bytes[trailer.directory_offset as usize..at];
+            let objects = Directory::decode(directory).expect("a directory").objects;
+            objects.iter().all(|object| !object.kind.is_of_catalog())
+        };
+        let paths = self.names("archive/segments").into_iter();
+        paths.map(|name| segments.join(name)).filter(is_data).collect()
     }
 
     /// How many bytes the archive's segments hold.

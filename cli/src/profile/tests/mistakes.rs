@@ -32,12 +32,12 @@ const MISTAKES: &[(&str, &str)] = &[
     (
         "wibble = 1\n",
         "line 1, column 1: unknown key `wibble` in the file\n  known keys: `archive`, `server`, \
-         `state`, `roots`, `services`, `groups`, `connector`, `profile`",
+         `state`, `roots`, `services`, `groups`, `watch`, `connector`, `profile`",
     ),
     (
         "keep = { daily = 7 }\n",
         "line 1, column 1: unknown key `keep` in the file\n  known keys: `archive`, `server`, `state`, \
-         `roots`, `services`, `groups`, `connector`, `profile`",
+         `roots`, `services`, `groups`, `watch`, `connector`, `profile`",
     ),
     (
         "archive = 7\n",
