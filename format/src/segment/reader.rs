@@ -22,6 +22,9 @@ use crate::wire::{ArchiveId, Method};
 /// How many copies of an object and of its bases are tried (F-044): the ways through them multiply.
 const COPIES: usize = 1000;
 
+/// How often an object is looked for again because what there is has changed meanwhile.
+const LOOKS: usize = 20;
+
 /// Reads objects from a store. Shared between threads.
 #[derive(Debug)]
 pub struct ObjectReader {
@@ -37,6 +40,8 @@ pub struct ObjectReader {
     pub(super) is_suspicious: AtomicBool,
     /// Set when a segment was not there any more: somebody may have merged it.
     has_gone: AtomicBool,
+    /// Held by who looks again at what there is.
+    renewing: Mutex<()>,
 }
 
 impl ObjectReader {
@@ -53,6 +58,7 @@ impl ObjectReader {
             cache: Cache::new(cache_bytes),
             is_suspicious: AtomicBool::new(false),
             has_gone: AtomicBool::new(false),
+            renewing: Mutex::default(),
         }
     }
 
@@ -106,33 +112,53 @@ impl ObjectReader {
     /// The plain bytes of an object, which have been compared with its id (F-040). If a copy of it or of what
     /// it is made from is damaged, the others are tried.
     pub fn get(&self, kind: Kind, id: Id) -> Result<Bytes> {
-        let Some(first) = self.find(&id) else {
-            return Err(Error::Missing { kind, id });
-        };
+        let mut looks = 0;
+        loop {
+            let seen = self.index();
+            let found = self.find(&id);
+            let error = match &found {
+                Some(first) => match self.get_at_first(kind, first) {
+                    Ok(bytes) => return Ok(bytes),
+                    Err(error) => error,
+                },
+                None => Error::Missing { kind, id },
+            };
+            // A segment may have been merged while it was read, or a table may not tell of a base.
+            let is_missing = matches!(error, Error::Missing { .. });
+            if looks < LOOKS && (self.renew(&seen) || (is_missing && self.check_tables())) {
+                looks += 1;
+                continue;
+            }
+            return match found {
+                Some(first) => self.search(&first, kind),
+                None => Err(error),
+            };
+        }
+    }
+
+    /// An object from the copy that is tried first.
+    fn get_at_first(&self, kind: Kind, first: &Location) -> Result<Bytes> {
+        let id = first.object.id;
         // Directories and lists are read again and again; chunks hardly ever. What is kept is of the kind that the first copy says (F-041).
         let is_kept = kind != Kind::Chunk && first.delta.is_some() && first.object.kind == kind;
         if is_kept && let Some(bytes) = self.cache.made(&id) {
             return Ok(bytes);
         }
-        let bytes = match self.make(kind, &first).and_then(|bytes| checked(&first, bytes)) {
-            Ok(bytes) => bytes,
-            Err(_) if self.has_news() && self.refresh().is_ok() => return self.get_again(kind, id),
-            // A base: a table may not tell of it.
-            Err(Error::Missing { .. }) if self.check_tables() => return self.get_again(kind, id),
-            Err(_) => return self.search(&first, kind),
-        };
+        let bytes = self.make(kind, first).and_then(|bytes| checked(first, bytes))?;
         if is_kept {
             self.cache.keep_made(id, bytes.clone());
         }
         Ok(bytes)
     }
 
-    /// Looks where an object is now.
-    fn get_again(&self, kind: Kind, id: Id) -> Result<Bytes> {
-        let Some(first) = self.find(&id) else {
-            return Err(Error::Missing { kind, id });
-        };
-        self.make_checked(&first).or_else(|_| self.search(&first, kind))
+    /// Looks again at what there is, if something was found to be gone: one thread for all. Returns whether anything is other than it was seen.
+    fn renew(&self, seen: &Arc<Index>) -> bool {
+        let _one = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.has_news() {
+            // What cannot be listed now is told by the reading that follows.
+            let _ = self.refresh();
+        }
+        !Arc::ptr_eq(seen, &self.index())
     }
 
     /// The plain bytes of the object at one place, made from the first copies of its bases.

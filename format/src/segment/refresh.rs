@@ -13,13 +13,14 @@ use crate::index::table::Table;
 use crate::index::{Directories, Location, cover};
 use crate::store::{Name, Shelf};
 
+/// How often segments are listed until two lists agree.
+const LISTINGS: usize = 10;
+
 impl ObjectReader {
     /// Lists the segments again: opens those that are new and that no table covers, and takes out those that are gone. Those that
     /// are damaged are the answer.
     pub fn refresh(&self) -> Result<Vec<Error>> {
-        let location = self.store.location();
-        let listed = self.store.list(Shelf::Segments);
-        let listed = listed.map_err(Error::io("list segments of", location))?;
+        let listed = self.listed()?;
         let is_listed = |name: Name| listed.binary_search_by_key(&name, |(name, _)| *name).is_ok();
         self.directories.look_again(is_listed);
         let index = self.index();
@@ -66,6 +67,28 @@ impl ObjectReader {
             self.suspect();
         }
         Ok(damage)
+    }
+
+    /// The segments as they are listed. A list is no picture of one moment: where something is gone, what stands for it may not be in it yet.
+    fn listed(&self) -> Result<Vec<(Name, u64)>> {
+        let list = || {
+            let listed = self.store.list(Shelf::Segments);
+            listed.map_err(Error::io("list segments of", self.store.location()))
+        };
+        let mut listed = list()?;
+        let index = self.index();
+        for _ in 0..LISTINGS {
+            let is_listed = |name: Name| listed.binary_search_by_key(&name, |(name, _)| *name).is_ok();
+            if index.files().all(|(name, _)| is_listed(name)) {
+                break;
+            }
+            let again = list()?;
+            if again == listed {
+                break;
+            }
+            listed = again;
+        }
+        Ok(listed)
     }
 
     /// The tables that are there and can be used. None is needed: whatever is wrong with one is remembered and no failure.
