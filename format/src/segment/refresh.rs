@@ -16,10 +16,30 @@ use crate::store::{Name, Shelf};
 /// How often segments are listed until two lists agree.
 const LISTINGS: usize = 10;
 
+/// What came of a look at what there is.
+struct Looked {
+    damage: Vec<Error>,
+    /// False if something was gone that was still listed.
+    is_whole: bool,
+}
+
 impl ObjectReader {
     /// Lists the segments again: opens those that are new and that no table covers, and takes out those that are gone. Those that
     /// are damaged are the answer.
     pub fn refresh(&self) -> Result<Vec<Error>> {
+        let mut looked = self.look()?;
+        for _ in 0..LISTINGS {
+            if looked.is_whole {
+                break;
+            }
+            looked = self.look()?;
+        }
+        Ok(looked.damage)
+    }
+
+    /// Lists and opens once.
+    fn look(&self) -> Result<Looked> {
+        let mut is_whole = true;
         let listed = self.listed()?;
         let is_listed = |name: Name| listed.binary_search_by_key(&name, |(name, _)| *name).is_ok();
         self.directories.look_again(is_listed);
@@ -32,8 +52,8 @@ impl ObjectReader {
             }
             match open_segment(&*self.store, *name, *len, self.archive) {
                 Ok(segment) => new.push(segment),
-                // Deleted since it was listed.
-                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+                // Deleted since it was listed: what stands for it was put behind the list.
+                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => is_whole = false,
                 // What may work the next time is no damage.
                 Err(Error::Io { op, path, source }) if !is_bad_medium(&source) => {
                     return Err(Error::Io { op, path, source });
@@ -66,7 +86,7 @@ impl ObjectReader {
         if !damage.is_empty() {
             self.suspect();
         }
-        Ok(damage)
+        Ok(Looked { damage, is_whole })
     }
 
     /// The segments as they are listed. A list is no picture of one moment: where something is gone, what stands for it may not be in it yet.

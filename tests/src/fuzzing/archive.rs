@@ -380,7 +380,12 @@ pub fn archive(data: &[u8]) {
         "the full verification sees what the quick one does"
     );
     if !damaged {
-        for location in archive.reader().index().objects().take(OBJECTS) {
+        let index = archive.reader().index();
+        for location in index.objects().take(OBJECTS) {
+            // Garbage that a prune left when it was interrupted.
+            if index.chain(location.clone()).any(|at| at.is_none()) {
+                continue;
+            }
             let read = archive.reader().get(location.object.kind, location.object.id);
             assert!(read.is_ok(), "a sound archive has all its objects: {read:?}");
         }
