@@ -65,6 +65,11 @@ impl<'a> Follow<'a> {
         self.checked.len()
     }
 
+    /// Whether an object was met.
+    pub(super) fn has_met(&self, id: &Id) -> bool {
+        self.checked.contains(id)
+    }
+
     /// Follows one snapshot, and says of every lost object in it which paths it costs.
     pub(super) fn snapshot(&mut self, id: Id, root: Id) -> Result<()> {
         self.checked.insert(id);

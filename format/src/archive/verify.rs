@@ -97,6 +97,8 @@ impl Archive {
             follow.snapshot(moment.id(), moment.state.snapshot.root)?;
         }
         let checked = follow.checked_count();
+        // A prune that was interrupted has deleted the base and left the delta: where no snapshot needs it, it is garbage (F-091).
+        baseless.retain(|id| !follow.has_met(id));
         // Of pages that contents speak of, damage shows when they are read.
         for error in self.catalog.damage() {
             let damaged = Damaged::from_error(&error);
@@ -108,9 +110,7 @@ impl Archive {
             VerifyLevel::Quick => checked as u64,
             VerifyLevel::Full => index.object_count() as u64,
         };
-        // A prune that was interrupted has deleted the base and left the delta: where no snapshot needs it, it is garbage (F-091).
-        let is_garbage = |id: &Id, damaged: &Damaged| damaged.snapshots.is_empty() && baseless.contains(id);
-        lost.retain(|id, damaged| !is_garbage(id, damaged));
+        lost.retain(|id, _| !baseless.contains(id));
         report.damaged.extend(lost.into_values());
         Ok(report)
     }
@@ -207,7 +207,7 @@ impl Archive {
                 let mut copies = index.find_all(object.id);
                 if copies.all(|copy| bad.contains(&(object.id, copy.segment.name))) {
                     lost.insert(object.id, damaged);
-                } else if !baseless.contains(&object.id) {
+                } else {
                     // Another copy is intact: damage that costs nothing yet.
                     report.damaged.push(damaged);
                 }
