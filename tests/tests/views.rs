@@ -1,5 +1,7 @@
 //! Views over time: what they find, and how little they read for it.
 
+#![cfg(target_os = "linux")]
+
 use std::sync::Arc;
 
 use restante_format::archive::{Archive, Aspect, Changed, Scope, diff};
