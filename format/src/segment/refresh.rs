@@ -40,6 +40,16 @@ impl ObjectReader {
     /// Lists and opens once.
     fn look(&self) -> Result<Looked> {
         let mut is_whole = true;
+        // Before the segments: what is deleted between the two lists must not look as if it had never been condemned.
+        let condemned = self.store.list(Shelf::Condemned);
+        let condemned = condemned.map_err(Error::io("list condemned segments of", self.store.location()))?;
+        let condemned: HashSet<Name> = condemned
+            .into_iter()
+            .filter_map(|(name, _)| match name {
+                Name::Condemned(seal) => Some(Name::Segment(seal)),
+                _ => None,
+            })
+            .collect();
         let listed = self.listed()?;
         let is_listed = |name: Name| listed.binary_search_by_key(&name, |(name, _)| *name).is_ok();
         self.directories.look_again(is_listed);
@@ -63,15 +73,6 @@ impl ObjectReader {
         }
         let known = index.uncovered().map(|segment| segment.name);
         let gone: Vec<Name> = known.filter(|name| !is_listed(*name)).collect();
-        let condemned = self.store.list(Shelf::Condemned);
-        let condemned = condemned.map_err(Error::io("list condemned segments of", self.store.location()))?;
-        let condemned: HashSet<Name> = condemned
-            .into_iter()
-            .filter_map(|(name, _)| match name {
-                Name::Condemned(seal) => Some(Name::Segment(seal)),
-                _ => None,
-            })
-            .collect();
         let is_changed = !new.is_empty() || !gone.is_empty() || coverings != index.coverings();
         if is_changed || condemned != *index.condemned() {
             drop(index);

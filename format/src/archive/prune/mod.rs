@@ -109,6 +109,8 @@ impl Archive {
         max_unused_percent: f64,
         progress: &Progress,
     ) -> Result<PruneReport> {
+        // Nothing is rewritten while it is counted. Where nothing can be locked, nothing is written either.
+        let _lock = self.store.lock(LockName::Maintenance, LockMode::Shared);
         self.refresh()?;
         self.reader.open_all();
         self.refuse_damage()?;
