@@ -54,8 +54,13 @@ impl Act {
                     }
                     _ => return Ok(Done::Nothing),
                 };
+                // A handle that once could not read something takes it for damaged until it is opened again, and merges nothing.
+                let is_of_store = |error: &Error| {
+                    matches!(error, Error::Io { .. })
+                        || error.to_string().contains("cannot be read: no storage space")
+                };
                 if let Some(error) = &taken.merging
-                    && !matches!(&**error, Error::Io { .. })
+                    && !is_of_store(error)
                 {
                     panic!("merging behind a snapshot failed: {error}");
                 }
