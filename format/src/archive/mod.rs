@@ -160,6 +160,17 @@ impl Archive {
         Ok(())
     }
 
+    /// Looks again at what there is, opens every segment, and does without tables that hide some of the catalogue.
+    fn open_all(&mut self) -> Result<()> {
+        self.refresh()?;
+        self.reader.open_all();
+        if !self.reader.wrong_tables().is_empty() {
+            self.refresh()?;
+            self.reader.open_all();
+        }
+        Ok(())
+    }
+
     /// Stores whatever is new whole from now on: for measuring what deltas save.
     pub fn make_no_deltas(&mut self) {
         self.makes_deltas = false;

@@ -2,7 +2,7 @@
 //! the work in between.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -164,7 +164,7 @@ impl Archive {
             .lock(LockName::Archive, LockMode::Shared)
             .map_err(Error::io("lock", location))?;
         self.refresh()?;
-        let condemned = self.reader.index().condemned().clone();
+        let beginning = self.beginning();
         let series = Series {
             host: request.host.clone(),
             connector: request.connector.clone(),
@@ -194,7 +194,8 @@ impl Archive {
         })?;
         let opened_files = examiner.opened.into_inner();
         let tick = parent_root == Some(snapshot.root);
-        let rescued = self.rescue([snapshot.root].into_iter(), &condemned, progress)?;
+        let roots = BTreeSet::from([snapshot.root]);
+        let rescued = self.rescue(&roots, beginning, &written.segments, progress)?;
         let (id, snapshot) = self.commit(snapshot, parent, written, rescued)?;
         // The snapshot is safe: what goes wrong from here on is not its failure.
         let merging = self.merge_tiers().err();

@@ -56,7 +56,7 @@ pub struct Catalog {
     reader: Arc<ObjectReader>,
     /// By segment; of those without snapshots it is known that they have none.
     runs: RwLock<BTreeMap<Name, Vec<Arc<Run>>>>,
-    /// The most recently used pages, the newest last.
+    /// The pages that were read last, the newest last.
     pages: Mutex<VecDeque<(Id, Arc<Page>)>>,
     damage: Mutex<Vec<Arc<Error>>>,
 }
@@ -120,7 +120,7 @@ impl Catalog {
         let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
         let runs = runs.get(&segment).into_iter().flatten();
         let notes = runs.flat_map(|run| &run.pages);
-        notes.map(|note| note.moments).sum()
+        notes.fold(0, |sum, note| sum.saturating_add(note.moments))
     }
 
     /// Pages that could not be read so far: their snapshots are missing everywhere.

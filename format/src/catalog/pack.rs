@@ -1,6 +1,7 @@
 //! Moments into a segment of the catalogue: pages, and their contents.
 
-use std::collections::HashMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::moment::{Moment, State};
@@ -16,6 +17,10 @@ const MOMENTS: usize = 4096;
 const STATE_BYTES: usize = 256 << 10;
 /// A segment is full with so many bytes.
 const SEGMENT_BYTES: usize = 16 << 20;
+/// Contents are about so long at most: they are read whole whenever an archive is opened. Pages can do without.
+const CONTENTS_BYTES: usize = 4 << 20;
+/// What a page or a series takes in them beside its names, about.
+const ENTRY_BYTES: usize = 64;
 /// Pages are small, and kept for years.
 const ZSTD_LEVEL: i32 = 12;
 
@@ -26,7 +31,9 @@ pub struct Packer {
     blocks: Vec<StoredBlock>,
     bytes: usize,
     open: OpenPage,
-    contents: Contents,
+    pages: Vec<PageNote>,
+    series: BTreeMap<Series, Timestamp>,
+    contents_bytes: usize,
 }
 
 /// The segment that makes one snapshot known: a page of its own. Its length depends on that of the snapshot only.
@@ -69,8 +76,9 @@ impl OpenPage {
         let Some(first) = self.moments.first() else {
             return false;
         };
+        let is_new = !self.places.contains_key(&moment.state.id);
         self.moments.len() >= MOMENTS
-            || self.state_bytes >= STATE_BYTES
+            || (is_new && self.state_bytes + moment.state.plain.len() > STATE_BYTES)
             || moment.time.as_nanos() - first.time.as_nanos() > CENTURY
     }
 }
@@ -83,7 +91,9 @@ impl Packer {
             blocks: Vec::new(),
             bytes: 0,
             open: OpenPage::default(),
-            contents: Contents::default(),
+            pages: Vec::new(),
+            series: BTreeMap::new(),
+            contents_bytes: 0,
         }
     }
 
@@ -96,9 +106,12 @@ impl Packer {
         Ok(())
     }
 
-    /// Whether it is time for another segment.
-    pub fn is_full(&self) -> bool {
-        self.bytes >= SEGMENT_BYTES
+    /// Whether it is time for another segment, before this moment.
+    pub fn is_full_for(&self, moment: &Moment) -> bool {
+        // What a series is called is part of its states.
+        let to_come = self.open.state_bytes + moment.state.plain.len();
+        let is_empty = self.pages.is_empty() && self.open.moments.is_empty();
+        self.bytes >= SEGMENT_BYTES || (!is_empty && self.contents_bytes + to_come > CONTENTS_BYTES)
     }
 
     fn push(&mut self, block: StoredBlock) {
@@ -120,12 +133,13 @@ impl Packer {
             Error::Request("the times of the snapshots lie too far apart for a page".into())
         })?;
         let id = Id::of(Kind::Page, &plain);
-        self.contents.pages.push(PageNote {
+        self.pages.push(PageNote {
             id,
             first: first.time,
             last: last.time,
             moments: page.moments.len() as u64,
         });
+        self.contents_bytes += ENTRY_BYTES;
         for (series, newest) in series_of(page.moments.iter()) {
             self.note_series(series, newest);
         }
@@ -136,14 +150,14 @@ impl Packer {
     }
 
     fn note_series(&mut self, series: Series, newest: Timestamp) {
-        match self
-            .contents
-            .series
-            .iter_mut()
-            .find(|(known, _)| *known == series)
-        {
-            Some((_, known)) => *known = newest.max(*known),
-            None => self.contents.series.push((series, newest)),
+        let names = series.paths.iter().map(Vec::len).sum::<usize>() + series.host.len();
+        match self.series.entry(series) {
+            Entry::Occupied(mut known) => *known.get_mut() = newest.max(*known.get()),
+            Entry::Vacant(new) => {
+                self.contents_bytes +=
+                    ENTRY_BYTES + names + new.key().connector.as_ref().map_or(0, String::len);
+                new.insert(newest);
+            }
         }
     }
 
@@ -159,8 +173,12 @@ impl Packer {
     /// The blocks of the segment, for one that holds more than a catalogue; none if there is no moment.
     pub fn into_blocks(mut self) -> Result<Vec<StoredBlock>, Error> {
         self.close_page()?;
-        if !self.contents.pages.is_empty() {
-            let plain = self.contents.encode();
+        if !self.pages.is_empty() && self.contents_bytes <= CONTENTS_BYTES {
+            let contents = Contents {
+                pages: std::mem::take(&mut self.pages),
+                series: std::mem::take(&mut self.series).into_iter().collect(),
+            };
+            let plain = contents.encode();
             let mut block = PlainBlock::default();
             block.push(Kind::Contents, Id::of(Kind::Contents, &plain), &plain);
             self.push(block.store(ZSTD_LEVEL));

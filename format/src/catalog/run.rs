@@ -1,7 +1,7 @@
 //! What one segment says about snapshots: its pages, and what each of them is about.
 
 use std::borrow::Borrow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::moment::{Moment, State};
@@ -70,29 +70,22 @@ impl Page {
     }
 }
 
-/// The newest time of each series among moments that come in the order of time.
+/// The newest time of each series among moments.
 pub(super) fn series_of<M: Borrow<Moment>>(moments: impl Iterator<Item = M>) -> Vec<(Series, Timestamp)> {
-    let mut found: Vec<(Series, Timestamp)> = Vec::new();
-    let mut last: Option<(*const State, usize)> = None;
+    // Most moments are of a state that was met before.
+    let mut by_state: HashMap<Id, (Series, Timestamp)> = HashMap::new();
     for moment in moments {
-        let moment = moment.borrow();
-        let state: *const State = Arc::as_ptr(&moment.state);
-        let at = match last {
-            // Most moments are of the state of the one before.
-            Some((known, at)) if known == state => at,
-            _ => {
-                let snapshot = &moment.state.snapshot;
-                let known = found.iter().position(|(series, _)| snapshot.is_of(series));
-                known.unwrap_or_else(|| {
-                    found.push((snapshot.series(), moment.time));
-                    found.len() - 1
-                })
-            }
-        };
-        last = Some((state, at));
-        found[at].1 = found[at].1.max(moment.time);
+        let Moment { time, state } = moment.borrow();
+        let known = by_state.entry(state.id);
+        let (_, newest) = known.or_insert_with(|| (state.snapshot.series(), *time));
+        *newest = (*newest).max(*time);
     }
-    found
+    let mut by_series: BTreeMap<Series, Timestamp> = BTreeMap::new();
+    for (series, time) in by_state.into_values() {
+        let newest = by_series.entry(series).or_insert(time);
+        *newest = (*newest).max(time);
+    }
+    by_series.into_iter().collect()
 }
 
 /// The contents of a segment with these pages.

@@ -33,6 +33,18 @@ pub struct IndexedSegment {
 }
 
 impl IndexedSegment {
+    /// Whether it says which snapshots there are, and holds nothing else.
+    pub fn is_of_catalog(&self) -> bool {
+        let mut objects = self.directory.objects.iter();
+        objects.all(|object| object.kind.is_of_catalog())
+    }
+
+    /// Whether it says something about which snapshots there are.
+    pub fn has_pages(&self) -> bool {
+        let mut objects = self.directory.objects.iter();
+        objects.any(|object| object.kind.is_of_catalog())
+    }
+
     /// A directory that was just written has room for more, and stays in memory for as long as the archive is open.
     fn shrink(&mut self) {
         let Directory {

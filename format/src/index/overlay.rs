@@ -1,6 +1,6 @@
 //! The segments whose directories are in memory: those that no table covers.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{IndexedSegment, Location, locate};
@@ -10,8 +10,10 @@ use crate::store::Name;
 /// Objects of segments whose directories are in memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Overlay {
-    /// Those that are gone leave their numbers unused.
-    segments: Vec<Option<Arc<IndexedSegment>>>,
+    /// By number, in the order in which they were added.
+    segments: BTreeMap<u32, Arc<IndexedSegment>>,
+    /// That of the next one: those that are gone leave theirs unused.
+    next: u32,
     numbers: HashMap<Name, u32>,
     /// Segment and place in its directory; in a condemned segment only where there is no other.
     places: HashMap<Id, (u32, u32)>,
@@ -24,20 +26,21 @@ impl Overlay {
     }
 
     fn hold(&mut self, segment: Arc<IndexedSegment>) {
-        let number = self.segments.len() as u32;
+        let number = self.next;
+        self.next += 1;
         self.places.reserve(segment.directory.objects.len());
         for (i, object) in segment.directory.objects.iter().enumerate() {
             self.places.insert(object.id, (number, i as u32));
         }
         self.numbers.insert(segment.name, number);
-        self.segments.push(Some(segment));
+        self.segments.insert(number, segment);
     }
 
     pub(super) fn remove(&mut self, name: Name, condemned: &HashSet<Name>) {
         let Some(number) = self.numbers.remove(&name) else {
             return;
         };
-        let Some(gone) = self.segments[number as usize].take() else {
+        let Some(gone) = self.segments.remove(&number) else {
             return;
         };
         for object in &gone.directory.objects {
@@ -59,7 +62,7 @@ impl Overlay {
         if self.numbers.keys().all(|name| is_wanted(*name)) {
             return;
         }
-        let wanted = std::mem::take(self).segments.into_iter().flatten();
+        let wanted = std::mem::take(self).segments.into_values();
         for segment in wanted.filter(|segment| is_wanted(segment.name)) {
             self.hold(segment);
         }
@@ -79,22 +82,20 @@ impl Overlay {
     }
 
     fn other_place(&self, id: &Id, condemned: &HashSet<Name>) -> Option<(u32, u32)> {
-        let place_in = |(number, segment): (u32, &Option<Arc<IndexedSegment>>)| {
-            let segment = segment.as_ref()?;
+        let place_in = |(number, segment): (&u32, &Arc<IndexedSegment>)| {
             let is_condemned = condemned.contains(&segment.name);
-            Some((is_condemned, (number, segment.directory.find(id)?)))
+            Some((is_condemned, (*number, segment.directory.find(id)?)))
         };
-        let mut places: Vec<_> = (0..).zip(&self.segments).filter_map(place_in).collect();
-        places.sort_unstable();
-        places.first().map(|(_, place)| *place)
+        let place = self.segments.iter().filter_map(place_in).min();
+        place.map(|(_, place)| place)
     }
 
     pub(super) fn segment(&self, name: Name) -> Option<Arc<IndexedSegment>> {
-        self.segments.get(*self.numbers.get(&name)? as usize)?.clone()
+        self.segments.get(self.numbers.get(&name)?).cloned()
     }
 
     pub(super) fn segments(&self) -> impl Iterator<Item = &Arc<IndexedSegment>> {
-        self.segments.iter().flatten()
+        self.segments.values()
     }
 
     pub(super) fn segment_count(&self) -> usize {
@@ -111,7 +112,7 @@ impl Overlay {
 
     pub(super) fn find(&self, id: &Id) -> Option<Location> {
         let (segment, object) = *self.places.get(id)?;
-        locate(self.segments.get(segment as usize)?.as_ref()?, object)
+        locate(self.segments.get(&segment)?, object)
     }
 
     pub(super) fn find_all(&self, id: &Id) -> impl Iterator<Item = Location> {

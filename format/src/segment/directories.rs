@@ -92,6 +92,7 @@ impl OpenedDirectories {
     /// What may work the next time is tried again, and so is what is not listed any more.
     pub(super) fn look_again(&self, is_listed: impl Fn(Name) -> bool) {
         guard(&self.damage).retain(|name, error| error.is_damage() && is_listed(*name));
+        guard(&self.tables).retain(|_, error| error.is_damage());
     }
 
     /// Tables that are none, and why.

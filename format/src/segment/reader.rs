@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use bytes::Bytes;
 
@@ -41,7 +41,9 @@ pub struct ObjectReader {
     /// Set when a segment was not there any more: somebody may have merged it.
     has_gone: AtomicBool,
     /// Held by who looks again at what there is.
-    renewing: Mutex<()>,
+    pub(super) renewing: Mutex<()>,
+    /// What was known when something was missing and nothing new was there.
+    missed: Mutex<Weak<Index>>,
 }
 
 impl ObjectReader {
@@ -59,6 +61,7 @@ impl ObjectReader {
             is_suspicious: AtomicBool::new(false),
             has_gone: AtomicBool::new(false),
             renewing: Mutex::default(),
+            missed: Mutex::default(),
         }
     }
 
@@ -92,7 +95,8 @@ impl ObjectReader {
                 index = self.index();
             }
             if !has_bases(&index, at) {
-                self.suspect();
+                // The other copies may do. If none does, this one is garbage (F-091), or a segment is lost.
+                return self.get(kind, id).is_ok();
             }
         }
         !self.is_suspicious() || self.get(kind, id).is_ok()
@@ -125,7 +129,9 @@ impl ObjectReader {
             };
             // A segment may have been merged while it was read, or a table may not tell of a base.
             let is_missing = matches!(error, Error::Missing { .. });
-            if looks < LOOKS && (self.renew(&seen) || (is_missing && self.check_tables())) {
+            if looks < LOOKS
+                && (self.renew(&seen) || (is_missing && (self.check_tables() || self.has_more(&seen))))
+            {
                 looks += 1;
                 continue;
             }
@@ -156,9 +162,19 @@ impl ObjectReader {
         let _one = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.has_news() {
             // What cannot be listed now is told by the reading that follows.
-            let _ = self.refresh();
+            let _ = self.refresh_alone();
         }
         !Arc::ptr_eq(seen, &self.index())
+    }
+
+    /// Lists once more before something is called missing (F-016): once for what is known, since it may be missing indeed.
+    fn has_more(&self, seen: &Arc<Index>) -> bool {
+        let known = std::mem::replace(
+            &mut *self.missed.lock().unwrap_or_else(PoisonError::into_inner),
+            Arc::downgrade(seen),
+        );
+        let has_looked = known.upgrade().is_some_and(|known| Arc::ptr_eq(&known, seen));
+        !has_looked && self.refresh().is_ok() && !Arc::ptr_eq(seen, &self.index())
     }
 
     /// The plain bytes of the object at one place, made from the first copies of its bases.

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 use super::ObjectReader;
 use super::open::open_segment;
-use crate::error::{Error, Result};
+use crate::error::{Error, Flaw, Result};
 use crate::id::Id;
 use crate::index::table::Table;
 use crate::index::{Directories, Location, cover};
@@ -27,6 +27,13 @@ impl ObjectReader {
     /// Lists the segments again: opens those that are new and that no table covers, and takes out those that are gone. Those that
     /// are damaged are the answer.
     pub fn refresh(&self) -> Result<Vec<Error>> {
+        // Of two that look at once, one would take back what the other has learnt.
+        let _one = self.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.refresh_alone()
+    }
+
+    /// As [`refresh`](Self::refresh), for whoever holds the lock.
+    pub(super) fn refresh_alone(&self) -> Result<Vec<Error>> {
         let mut looked = self.look()?;
         for _ in 0..LISTINGS {
             if looked.is_whole {
@@ -91,6 +98,7 @@ impl ObjectReader {
     }
 
     /// The segments as they are listed. A list is no picture of one moment: where something is gone, what stands for it may not be in it yet.
+    /// Who knows nothing yet cannot tell, and lists until two lists agree.
     fn listed(&self) -> Result<Vec<(Name, u64)>> {
         let list = || {
             let listed = self.store.list(Shelf::Segments);
@@ -100,7 +108,7 @@ impl ObjectReader {
         let index = self.index();
         for _ in 0..LISTINGS {
             let is_listed = |name: Name| listed.binary_search_by_key(&name, |(name, _)| *name).is_ok();
-            if index.files().all(|(name, _)| is_listed(name)) {
+            if index.segment_count() > 0 && index.files().all(|(name, _)| is_listed(name)) {
                 break;
             }
             let again = list()?;
@@ -203,9 +211,19 @@ impl ObjectReader {
         self.directories.damage()
     }
 
-    /// Opens every segment once, so that [`covered_damage`](Self::covered_damage) is complete.
+    /// Opens every segment once, so that [`covered_damage`](Self::covered_damage) is complete. A table that covers what says which snapshots
+    /// there are is left out from then on (F-124): they would be missing.
     pub fn open_all(&self) {
-        self.index().segments().for_each(drop);
+        let index = self.index();
+        for covering in index.coverings() {
+            let segments = covering.files().filter_map(|(name, _)| index.segment(name));
+            // All are opened, whatever is found.
+            if segments.fold(false, |has_pages, segment| has_pages | segment.has_pages()) {
+                let name = covering.table().name();
+                let flaw = Flaw::new("index table", "segments", "include some of the catalogue");
+                self.distrust_table(name, Error::damaged(name.to_string(), None, flaw));
+            }
+        }
     }
 
     /// Whether anything was found damaged.

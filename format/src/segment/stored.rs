@@ -20,6 +20,11 @@ pub struct CheckedBlock {
 }
 
 impl ObjectReader {
+    /// Whether the object at one place can be made from what is read first, and has its id.
+    pub fn is_sound(&self, at: &Location) -> bool {
+        self.make_checked(at).is_ok()
+    }
+
     /// The block of some objects, all of them in it and stored whole, if it fits its check and each of them has its id.
     ///
     /// # Errors

@@ -16,6 +16,8 @@ use super::{Lock, LockMode, LockName, Name, ReadAt, Shelf, Store, range_error, s
 /// pages that were read count as the process's memory.
 const KEPT_MAPPINGS: usize = 256;
 const KEPT_BYTES: usize = 24 << 20;
+/// How often a folder is listed until nothing vanishes meanwhile.
+const LISTINGS: usize = 10;
 /// How many bytes of a file that is written piece by piece go to the system at once. What is larger is not copied.
 pub(super) const WRITTEN_BYTES: usize = 256 << 10;
 
@@ -181,6 +183,36 @@ impl LocalStore {
     }
 }
 
+/// What a folder was said to hold.
+struct Listed {
+    names: Vec<(Name, u64)>,
+    /// False if something was gone before it was looked at: what stands for it may not be among the names.
+    is_whole: bool,
+}
+
+fn list(folder: &Path, shelf: Shelf) -> io::Result<Listed> {
+    let (mut names, mut is_whole) = (Vec::new(), true);
+    let entries = match fs::read_dir(folder) {
+        // Copies do not always keep empty folders.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Listed { names, is_whole }),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let Some(name) = entry.file_name().to_str().and_then(|file| shelf.name_of(file)) else {
+            continue;
+        };
+        match entry.metadata() {
+            Ok(metadata) if metadata.is_file() => names.push((name, metadata.len())),
+            // A folder or a link of that name is nobody's segment.
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => is_whole = false,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Listed { names, is_whole })
+}
+
 /// Makes a folder, where it is missing, that only its owner can enter: it will hold copies of everything.
 fn make_private(folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
@@ -265,26 +297,15 @@ impl Store for LocalStore {
     }
 
     fn list(&self, shelf: Shelf) -> io::Result<Vec<(Name, u64)>> {
-        let mut names = Vec::new();
-        let entries = match fs::read_dir(self.root.join(shelf.folder())) {
-            // Copies do not always keep empty folders.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(names),
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            let Some(name) = entry.file_name().to_str().and_then(|file| shelf.name_of(file)) else {
-                continue;
-            };
-            match entry.metadata() {
-                Ok(metadata) if metadata.is_file() => names.push((name, metadata.len())),
-                // A folder or a link of that name is nobody's segment.
-                Ok(_) => {}
-                // Deleted since the folder was read.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+        let folder = self.root.join(shelf.folder());
+        let mut listed = list(&folder, shelf)?;
+        for _ in 0..LISTINGS {
+            if listed.is_whole {
+                break;
             }
+            listed = list(&folder, shelf)?;
         }
+        let mut names = listed.names;
         names.sort_unstable();
         if let (Shelf::Segments, Some(mappings)) = (shelf, &self.mappings) {
             let mut mappings = mappings.lock().unwrap_or_else(|poisoned| poisoned.into_inner());

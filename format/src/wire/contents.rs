@@ -4,7 +4,7 @@ use super::codec::{Decode, Encode, from_compact, to_compact};
 use super::tree::StoredTime;
 use crate::error::Flaw;
 use crate::id::Id;
-use crate::limits::{CONNECTOR_BYTES, HOST_BYTES};
+use crate::limits::{CONNECTOR_BYTES, HOST_BYTES, PAGE_MOMENTS};
 use crate::model::{Series, Timestamp};
 
 /// The contents of the pages of a segment.
@@ -84,6 +84,13 @@ impl Contents {
                 last: note.last.decode(PART, "time")?,
                 moments: note.moments,
             };
+            if note.moments > PAGE_MOMENTS as u64 {
+                return Err(Flaw::new(
+                    PART,
+                    "moments",
+                    format!("are more than {PAGE_MOMENTS} in a page"),
+                ));
+            }
             let is_behind = pages.last().is_none_or(|before| before.last <= note.first);
             if !is_behind || note.first > note.last || note.moments == 0 {
                 return Err(Flaw::new(PART, "pages", "are not in the order of their times"));
@@ -148,11 +155,12 @@ mod tests {
     #[test]
     fn pages_are_in_order() {
         type Change = fn(&mut Contents);
-        let changes: [Change; 4] = [
+        let changes: [Change; 5] = [
             |c| c.pages.swap(0, 2),
             |c| c.pages[2].first.secs = 8,
             |c| c.pages[0].first.secs = 10,
             |c| c.pages[1].moments = 0,
+            |c| c.pages[1].moments = 65_537,
         ];
         for change in changes {
             let mut changed = contents();

@@ -1,29 +1,32 @@
-//! Segments that will be deleted: saying so, seeing it in time, and doing it.
+//! Segments that will be deleted: saying so, and doing it.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 
-use super::{Marks, PruneReport};
+use bytes::Bytes;
+
+use super::PruneReport;
 use crate::archive::Archive;
-use crate::archive::upkeep::DataPacker;
-use crate::archive::writer::put;
 use crate::error::{Error, Result};
-use crate::id::Id;
-use crate::index::IndexedSegment;
 use crate::model::Timestamp;
-use crate::progress::Progress;
-use crate::segment::SealedSegment;
 use crate::store::{Name, Shelf};
 use crate::wire::{decode_condemned, encode_condemned};
+
+/// A longer file is no such file.
+const CONDEMNED_BYTES: u64 = 4096;
 
 impl Archive {
     /// The condemned segments, and when they were.
     pub(super) fn condemned(&self, now: Timestamp) -> Result<HashMap<Name, i64>> {
         let mut found = HashMap::new();
         let listed = self.store.list(Shelf::Condemned);
-        for (name, _) in listed.map_err(Error::io("list condemned segments of", self.location()))? {
+        for (name, len) in listed.map_err(Error::io("list condemned segments of", self.location()))? {
             let Name::Condemned(seal) = name else { continue };
-            let bytes = match self.store.read(name) {
+            let bytes = match len <= CONDEMNED_BYTES {
+                true => self.store.read(name),
+                false => Ok(Bytes::new()),
+            };
+            let bytes = match bytes {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 bytes => bytes.map_err(Error::io("read", name.to_string()))?,
             };
@@ -116,48 +119,5 @@ impl Archive {
         report.waiting = report.waiting.saturating_sub(report.condemned);
         report.waiting_bytes = report.waiting_bytes.saturating_sub(report.condemned_bytes);
         Ok(())
-    }
-
-    /// Before snapshots are made known: if anything was condemned or deleted since they were begun, what they need of condemned segments is
-    /// written anew. `condemned` is what was condemned at the beginning.
-    pub(in crate::archive) fn rescue(
-        &self,
-        roots: impl Iterator<Item = Id>,
-        condemned: &HashSet<Name>,
-        progress: &Progress,
-    ) -> Result<Vec<IndexedSegment>> {
-        let listed = self.store.list(Shelf::Condemned);
-        let listed = listed.map_err(Error::io("list condemned segments of", self.location()))?;
-        let is_known = |(name, _): &(Name, u64)| match name {
-            Name::Condemned(seal) => condemned.contains(&Name::Segment(*seal)),
-            _ => true,
-        };
-        if listed.len() == condemned.len() && listed.iter().all(is_known) {
-            return Ok(Vec::new());
-        }
-        self.reader.refresh()?;
-        let mut marks = Marks::new(&self.reader, progress);
-        marks.add_trees(roots)?;
-        let index = self.reader.index();
-        let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
-        for (name, _) in index.files() {
-            if index.is_condemned(name) && marks.has_any(name) {
-                let segment = self.segment(name)?;
-                packer.add(&*self.store, &segment, |_, id| marks.has(&segment, id))?;
-            }
-        }
-        let mut made = Vec::new();
-        for sealed in packer.finish()? {
-            let sealed = self.apart_from_condemned(sealed);
-            put(&*self.store, &sealed)?;
-            made.push(sealed.into_indexed());
-        }
-        Ok(made)
-    }
-
-    /// A segment is named by what it holds: one that came out as one that is going to be deleted would be deleted with it.
-    pub(in crate::archive) fn apart_from_condemned(&self, sealed: SealedSegment) -> SealedSegment {
-        let index = self.reader.index();
-        sealed.apart_from(|name| index.is_condemned(name))
     }
 }

@@ -1,6 +1,6 @@
 //! Marking what snapshots need: a bit for each object of each segment, of one copy of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
@@ -8,7 +8,6 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use crate::error::{Error, Flaw, Result};
 use crate::id::{Id, Kind};
 use crate::index::{Index, IndexedSegment, Location};
-use crate::limits::CHAIN;
 use crate::model::{Content, Node};
 use crate::progress::Progress;
 use crate::segment::ObjectReader;
@@ -108,10 +107,8 @@ impl<'a> Marks<'a> {
         if !self.followed.set(&at) {
             return Ok(());
         }
-        if !self.add_bases(at) {
-            // The copies that are read first lead nowhere. Others may do, and all of them stay.
-            self.reader.get(kind, id)?;
-            self.add_all_copies(id);
+        if !self.add_chain(&at) {
+            self.add_another(kind, id)?;
         }
         if kind != Kind::Chunk {
             ahead.push((kind, id));
@@ -126,28 +123,44 @@ impl<'a> Marks<'a> {
         found
     }
 
-    /// Marks what an object is made from; false if it cannot be made from the copies that are read first.
-    fn add_bases(&mut self, first: Location) -> bool {
-        let index = Arc::clone(&self.index);
-        let mut last = None;
-        for at in index.chain(first).take(CHAIN + 1) {
-            let Some(at) = at else { return false };
-            self.needed.set(&at);
-            last = Some(at);
-        }
-        last.is_some_and(|at| at.delta.is_none())
-    }
-
-    fn add_all_copies(&mut self, id: Id) {
-        let index = Arc::clone(&self.index);
-        let mut ahead = vec![id];
-        while let Some(id) = ahead.pop() {
-            for at in index.find_all(id) {
-                if self.needed.set(&at) {
-                    ahead.extend(at.delta.map(|delta| delta.base));
-                }
+    /// Marks an object and what it is made from; false if it cannot be made from the copies that are read first.
+    fn add_chain(&mut self, first: &Location) -> bool {
+        let chain: Option<Vec<Location>> = self.index.chain(first.clone()).collect();
+        let chain = chain.unwrap_or_default();
+        let is_whole = chain.last().is_some_and(|at| at.delta.is_none());
+        if is_whole {
+            for at in &chain {
+                self.needed.set(at);
             }
         }
+        is_whole
+    }
+
+    /// Marks another copy of an object, whose first one leads nowhere: the first good one, or if it takes copies of bases that are
+    /// not read first, all of them.
+    fn add_another(&mut self, kind: Kind, id: Id) -> Result<()> {
+        self.reader.get(kind, id)?;
+        // Reading it may have shown that there is more than was known, or less.
+        self.index = self.reader.index();
+        let index = Arc::clone(&self.index);
+        for at in index.find_all(id) {
+            if self.reader.is_sound(&at) && self.add_chain(&at) {
+                return Ok(());
+            }
+        }
+        let (mut met, mut ahead) = (HashSet::from([id]), vec![id]);
+        while let Some(id) = ahead.pop() {
+            for at in index.find_all(id) {
+                self.needed.set(&at);
+                ahead.extend(at.delta.map(|delta| delta.base).filter(|base| met.insert(*base)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks this copy of an object, too, if it is good. Returns whether it is.
+    pub(super) fn add_copy(&mut self, at: &Location) -> bool {
+        self.reader.is_sound(at) && self.add_chain(at)
     }
 }
 

@@ -6,6 +6,8 @@
 
 mod condemn;
 mod mark;
+mod plan;
+mod rescue;
 mod usage;
 
 use std::collections::{BTreeSet, HashSet};
@@ -13,16 +15,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use mark::Marks;
-use usage::{Usage, to_rewrite};
+use plan::Plan;
 
 use super::Archive;
 use super::upkeep::DataPacker;
 use crate::catalog::Moment;
 use crate::error::{Error, Flaw, Result};
-use crate::id::{Id, Kind};
+use crate::id::Id;
 use crate::index::IndexedSegment;
 use crate::model::Timestamp;
 use crate::progress::Progress;
+use crate::segment::SealedSegment;
 use crate::store::{Lock, LockMode, LockName, Name};
 
 /// How often it is looked whether a lock is free.
@@ -96,8 +99,7 @@ impl Archive {
     /// Frees the room of what no snapshot needs. Interrupted at any point it leaves nothing worse than what the next one frees.
     pub fn prune(&mut self, request: &PruneRequest, progress: &Progress) -> Result<PruneReport> {
         let standing = self.stand(request.grace, progress)?;
-        self.refresh()?;
-        self.reader.open_all();
+        self.open_all()?;
         self.refuse_damage()?;
         self.clear(request, standing.is_alone, progress)
     }
@@ -111,27 +113,19 @@ impl Archive {
     ) -> Result<PruneReport> {
         // Nothing is rewritten while it is counted. Where nothing can be locked, nothing is written either.
         let _lock = self.store.lock(LockName::Maintenance, LockMode::Shared);
-        self.refresh()?;
-        self.reader.open_all();
+        self.open_all()?;
         self.refuse_damage()?;
         let mut report = self.count_forgetting(forgotten)?;
-        let marks = self.marks(|moment| !forgotten.contains(&moment.id()), progress)?;
-        let usages = self.usages(&marks);
+        let mut marks = self.marks(|moment| !forgotten.contains(&moment.id()), progress)?;
         let condemned = self.condemned_names()?;
-        let (old, fresh): (Vec<Usage>, Vec<Usage>) = usages
-            .iter()
-            .cloned()
-            .partition(|usage| condemned.contains(&usage.segment));
-        let mut rewritten = to_rewrite(&fresh, max_unused_percent);
-        let alive = old.iter().filter(|usage| !usage.is_dead());
-        rewritten.extend(alive.map(|usage| usage.segment));
-        for usage in &usages {
+        let plan = self.plan(&mut marks, &condemned, &condemned, max_unused_percent)?;
+        report.rewritten += plan.rewritten.len() as u64;
+        for usage in &plan.usages {
             let name = usage.segment;
-            if rewritten.contains(&name) {
-                report.rewritten += 1;
+            if plan.rewritten.contains(&name) {
                 report.rewritten_bytes += usage.len;
             }
-            if usage.is_dead() || rewritten.contains(&name) || condemned.contains(&name) {
+            if plan.is_going(usage) {
                 report.deleted += 1;
                 report.deleted_bytes += usage.len;
             } else {
@@ -139,12 +133,12 @@ impl Archive {
             }
         }
         let mut written = 0;
-        self.rewrite(&usages, &rewritten, &marks, progress, &mut |_, len| {
+        self.rewrite(&plan, &marks, progress, &mut |_, len| {
             written += len;
             Ok(())
         })?;
         report.written_bytes += written;
-        let stored: u64 = usages.iter().map(|usage| usage.len).sum();
+        let stored: u64 = plan.usages.iter().map(|usage| usage.len).sum();
         report.stored_bytes = (stored + report.written_bytes).saturating_sub(report.deleted_bytes);
         Ok(report)
     }
@@ -213,87 +207,56 @@ impl Archive {
         Ok(marks)
     }
 
-    fn usages(&self, marks: &Marks<'_>) -> Vec<Usage> {
-        let index = self.reader.index();
-        let usage = |segment: Arc<IndexedSegment>| Usage::of(&segment, marks);
-        let mut usages: Vec<Usage> = index.segments().map(usage).collect();
-        // Whoever does it finds the same as whoever only asked.
-        usages.sort_by_key(|usage| usage.segment);
-        usages
-    }
-
     fn clear(&mut self, request: &PruneRequest, is_alone: bool, progress: &Progress) -> Result<PruneReport> {
-        let marks = self.marks(|_| true, progress)?;
-        let usages = self.usages(&marks);
+        let mut marks = self.marks(|_| true, progress)?;
         let condemned = self.condemned(request.now)?;
         let grace = match request.grace {
             Grace::Unless(grace) | Grace::For(grace) if !is_alone => grace,
             _ => Duration::ZERO,
         };
-        let is_due = |secs: i64| request.now.secs.saturating_sub(secs) >= grace.as_secs() as i64;
-        let fresh: Vec<Usage> = usages
-            .iter()
-            .filter(|usage| !condemned.contains_key(&usage.segment))
-            .cloned()
-            .collect();
-        let mut rewritten = to_rewrite(&fresh, request.max_unused_percent);
-        self.add_those_without_bases(&usages, &marks, &mut rewritten)?;
+        let is_due = |secs: &i64| request.now.secs.saturating_sub(*secs) >= grace.as_secs() as i64;
+        let due = condemned.iter().filter(|(_, secs)| is_due(secs));
+        let due: HashSet<Name> = due.map(|(name, _)| *name).collect();
+        let condemned: HashSet<Name> = condemned.into_keys().collect();
+        let plan = self.plan(&mut marks, &condemned, &due, request.max_unused_percent)?;
         let mut report = PruneReport::default();
-        for usage in &fresh {
-            if rewritten.contains(&usage.segment) {
+        for usage in plan.fresh() {
+            if plan.rewritten.contains(&usage.segment) {
                 report.rewritten += 1;
                 report.rewritten_bytes += usage.len;
             } else if !usage.is_dead() {
                 report.unused_bytes += usage.unused_bytes();
             }
         }
-        // What somebody began to need before it saw that a segment was condemned has no other copy: it is written anew.
-        let due = usages.iter().filter(|usage| {
-            let secs = condemned.get(&usage.segment);
-            secs.is_some_and(|secs| is_due(*secs))
-        });
-        let due: Vec<&Usage> = due.collect();
-        rewritten.extend(
-            due.iter()
-                .filter(|usage| !usage.is_dead())
-                .map(|usage| usage.segment),
-        );
         let mut made = Vec::new();
-        let location = self.location();
-        self.rewrite(&usages, &rewritten, &marks, progress, &mut |sealed, len| {
+        self.rewrite(&plan, &marks, progress, &mut |sealed, len| {
             super::writer::put(&*self.store, &sealed)?;
             // One that comes out as it was stays, and is no news.
-            if !rewritten.contains(&sealed.name) {
+            if !plan.rewritten.contains(&sealed.name) {
                 report.written_bytes += len;
             }
             made.push(sealed.into_indexed());
             Ok(())
         })?;
         drop(marks);
-        let kept: HashSet<_> = made.iter().map(|segment| segment.name).collect();
+        let kept: HashSet<Name> = made.iter().map(|segment| segment.name).collect();
         self.reader
             .change_index(|index| made.into_iter().for_each(|segment| index.add(segment)));
-        let doomed = fresh
-            .iter()
-            .filter(|usage| usage.is_dead() || rewritten.contains(&usage.segment));
-        for usage in doomed.filter(|usage| !kept.contains(&usage.segment)) {
+        let location = self.location();
+        for usage in plan.usages.iter().filter(|usage| plan.is_going(usage)) {
             progress.check()?;
-            if is_alone {
-                self.delete(usage.segment, usage.len, &location, &mut report)?;
-            } else {
-                self.condemn(usage.segment, request.now)?;
-                report.condemned += 1;
-                report.condemned_bytes += usage.len;
-            }
-        }
-        for usage in due {
-            progress.check()?;
-            if kept.contains(&usage.segment) {
+            let is_due = plan.due.contains(&usage.segment);
+            match (kept.contains(&usage.segment), is_due || is_alone) {
                 // All of it is needed: what was written anew is the same segment.
-                self.acquit(usage.segment)?;
-                continue;
+                (true, _) if is_due => self.acquit(usage.segment)?,
+                (true, _) => {}
+                (false, true) => self.delete(usage.segment, usage.len, &location, &mut report)?,
+                (false, false) => {
+                    self.condemn(usage.segment, request.now)?;
+                    report.condemned += 1;
+                    report.condemned_bytes += usage.len;
+                }
             }
-            self.delete(usage.segment, usage.len, &location, &mut report)?;
         }
         self.forget_condemned(&mut report)?;
         self.refresh()?;
@@ -301,72 +264,39 @@ impl Archive {
         Ok(report)
     }
 
-    /// Adds the segments that would keep a delta nobody needs while its base goes: it could not be read any more.
-    fn add_those_without_bases(
-        &self,
-        usages: &[Usage],
-        marks: &Marks<'_>,
-        rewritten: &mut HashSet<Name>,
-    ) -> Result<()> {
-        let index = self.reader.index();
-        let dead = usages.iter().filter(|usage| usage.is_dead());
-        let mut going: HashSet<Name> = dead.map(|usage| usage.segment).collect();
-        going.extend(index.condemned());
-        going.extend(&*rewritten);
-        let mut staying = Vec::new();
-        for usage in usages.iter().filter(|usage| !going.contains(&usage.segment)) {
-            let segment = self.segment(usage.segment)?;
-            let unneeded: Vec<Id> = (0..)
-                .zip(&segment.directory.objects)
-                .filter(|(_, object)| !marks.has(&segment, &object.id))
-                .filter_map(|(number, _)| Some(segment.directory.delta(number)?.base))
-                .collect();
-            staying.push((segment, unneeded));
-        }
-        // What is written anew loses what others are made from.
-        loop {
-            let stays = |base: &Id| {
-                let mut copies = index.find_all(*base);
-                copies.any(|at| !going.contains(&at.segment.name) || marks.has(&at.segment, base))
-            };
-            let left: Vec<Name> = staying
-                .iter()
-                .filter(|(segment, bases)| !going.contains(&segment.name) && !bases.iter().all(stays))
-                .map(|(segment, _)| segment.name)
-                .collect();
-            if left.is_empty() {
-                return Ok(());
-            }
-            going.extend(&left);
-            rewritten.extend(left);
-        }
-    }
-
     /// Gives what is needed of the segments that are rewritten to `take`, in new segments, with their lengths.
     fn rewrite(
         &self,
-        usages: &[Usage],
-        rewritten: &HashSet<Name>,
+        plan: &Plan,
         marks: &Marks<'_>,
         progress: &Progress,
-        take: &mut dyn FnMut(crate::segment::SealedSegment, u64) -> Result<()>,
+        take: &mut dyn FnMut(SealedSegment, u64) -> Result<()>,
     ) -> Result<()> {
+        let mut take = |made: Vec<SealedSegment>| {
+            made.into_iter().try_for_each(|sealed| {
+                let len = sealed.bytes.len() as u64;
+                take(sealed, len)
+            })
+        };
         let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
-        for usage in usages.iter().filter(|usage| rewritten.contains(&usage.segment)) {
+        let mut with_pages = Vec::new();
+        for usage in plan
+            .usages
+            .iter()
+            .filter(|usage| plan.rewritten.contains(&usage.segment))
+        {
             progress.check()?;
             let segment = self.segment(usage.segment)?;
-            let is_needed = |kind: Kind, id: &Id| kind.is_of_catalog() || marks.has(&segment, id);
-            packer.add(&*self.store, &segment, is_needed)?;
+            packer.add(&*self.store, &segment, |kind, id| {
+                !kind.is_of_catalog() && marks.has(&segment, id)
+            })?;
             progress.add(0, usage.len);
-            for sealed in packer.take_made() {
-                let len = sealed.bytes.len() as u64;
-                take(sealed, len)?;
+            take(packer.take_made())?;
+            if segment.has_pages() {
+                with_pages.push(segment);
             }
         }
-        for sealed in packer.finish()? {
-            let len = sealed.bytes.len() as u64;
-            take(sealed, len)?;
-        }
-        Ok(())
+        take(packer.finish()?)?;
+        take(self.pack(&with_pages, |_| true)?)
     }
 }

@@ -76,7 +76,7 @@ impl Archive {
     }
 
     fn take_over(&self, source: &Self, chosen: Vec<Moment>, progress: &Progress) -> Result<Copied> {
-        let condemned = self.reader.index().condemned().clone();
+        let beginning = self.beginning();
         let target = Target(Some(&self.reader));
         let mut reach = Reach::new(&source.reader, target, progress);
         let mut bases = self.complete_roots(&chosen);
@@ -116,8 +116,8 @@ impl Archive {
         let (mut segments, stored_bytes) = laying.finish()?;
         copied.stored_bytes = stored_bytes;
         progress.check()?;
-        let roots = new.iter().map(|moment| moment.state.snapshot.root);
-        segments.extend(self.rescue(roots, &condemned, progress)?);
+        let roots = new.iter().map(|moment| moment.state.snapshot.root).collect();
+        segments.extend(self.rescue(&roots, beginning, &segments, progress)?);
         for sealed in self.catalogue_of(new)? {
             put(&*self.store, &sealed)?;
             copied.stored_bytes += sealed.bytes.len() as u64;
@@ -151,10 +151,10 @@ impl Archive {
         let archive = self.config.archive;
         let (mut packer, mut sealed) = (Packer::new(archive), Vec::new());
         for moment in moments {
-            packer.add(moment)?;
-            if packer.is_full() {
+            if packer.is_full_for(&moment) {
                 sealed.extend(std::mem::replace(&mut packer, Packer::new(archive)).finish()?);
             }
+            packer.add(moment)?;
         }
         sealed.extend(packer.finish()?);
         Ok(sealed)

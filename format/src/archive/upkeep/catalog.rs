@@ -31,7 +31,7 @@ impl Archive {
         runs.retain(|run| names.contains(&run.segment));
         let (mut made, mut packer) = (Vec::new(), Packer::new(self.config.archive));
         for moment in self.catalog.moments_of(&runs).filter(is_kept) {
-            if packer.is_full() {
+            if packer.is_full_for(&moment) {
                 let full = std::mem::replace(&mut packer, Packer::new(self.config.archive));
                 made.extend(full.finish()?);
             }

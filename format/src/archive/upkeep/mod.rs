@@ -75,8 +75,7 @@ impl Archive {
     pub fn compact(&mut self) -> Result<Merged> {
         let lock = self.store.lock(LockName::Maintenance, LockMode::Exclusive);
         let _lock = lock.map_err(Error::io("lock", self.location()))?;
-        self.refresh()?;
-        self.reader.open_all();
+        self.open_all()?;
         if let Some(damage) = self.damage().first() {
             return Err(Error::Request(format!(
                 "the archive is damaged, and nothing is rewritten before that is mended: {damage}"
@@ -189,7 +188,7 @@ fn first_group(segments: &mut Vec<(Name, u64)>) -> Vec<(Name, u64)> {
     let mut bytes = 0;
     let mut count = 0;
     for (_, len) in segments.iter() {
-        bytes += len - TRAILER_BYTES as u64;
+        bytes += len.saturating_sub(TRAILER_BYTES as u64);
         if bytes > MERGED_BYTES && count >= 2 {
             break;
         }

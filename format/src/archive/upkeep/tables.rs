@@ -47,13 +47,13 @@ impl Archive {
 
     /// Asked at the end of each snapshot: nothing is read for it.
     pub(super) fn are_tables_due(&self) -> bool {
-        let has_useless = !self.reader.wrong_tables().is_empty() || !self.empty_tables().is_empty();
+        let has_useless = self.damaged_tables().next().is_some() || !self.empty_tables().is_empty();
         has_useless || self.due_segments().is_some() || self.due_tables().is_some()
     }
 
     /// Writes and merges tables as far as that is due, and deletes what is of no use. The maintenance lock is held.
     pub(super) fn tend_tables(&mut self) -> Result<()> {
-        for (name, _) in self.reader.wrong_tables() {
+        for name in self.damaged_tables() {
             self.delete_table(name)?;
             self.reader.forget_table(name);
         }
@@ -72,6 +72,12 @@ impl Archive {
             }
         }
         Ok(())
+    }
+
+    /// Tables that are of no use to anybody. One that could not be read now may be good.
+    fn damaged_tables(&self) -> impl Iterator<Item = Name> + use<> {
+        let wrong = self.reader.wrong_tables().into_iter();
+        wrong.filter_map(|(name, error)| error.is_damage().then_some(name))
     }
 
     /// Segments without a table that should have one.

@@ -1,0 +1,106 @@
+//! Which segments go, and which of them are written anew before.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Marks;
+use super::usage::{Usage, to_rewrite};
+use crate::archive::Archive;
+use crate::error::Result;
+use crate::index::{IndexedSegment, locate};
+use crate::store::Name;
+
+/// What a prune is going to do.
+pub(super) struct Plan {
+    /// How much of each segment is needed, ordered by name: whoever does it finds the same as whoever only asked.
+    pub(super) usages: Vec<Usage>,
+    /// Segments of which what is needed is written anew.
+    pub(super) rewritten: HashSet<Name>,
+    condemned: HashSet<Name>,
+    /// Condemned segments that have waited long enough.
+    pub(super) due: HashSet<Name>,
+}
+
+impl Plan {
+    /// Those that are not condemned.
+    pub(super) fn fresh(&self) -> impl Iterator<Item = &Usage> {
+        let usages = self.usages.iter();
+        usages.filter(|usage| !self.condemned.contains(&usage.segment))
+    }
+
+    /// Whether a segment goes, now or once it was condemned for long enough.
+    pub(super) fn is_going(&self, usage: &Usage) -> bool {
+        let name = usage.segment;
+        match self.condemned.contains(&name) {
+            true => self.due.contains(&name),
+            false => usage.is_dead() || self.rewritten.contains(&name),
+        }
+    }
+}
+
+impl Archive {
+    /// What goes, and what of it is written anew. Of condemned segments, those that are due go, whatever is needed of them.
+    pub(super) fn plan(
+        &self,
+        marks: &mut Marks<'_>,
+        condemned: &HashSet<Name>,
+        due: &HashSet<Name>,
+        max_unused_percent: f64,
+    ) -> Result<Plan> {
+        loop {
+            let usages = self.usages(marks);
+            let is_fresh = |usage: &&Usage| !condemned.contains(&usage.segment);
+            let fresh: Vec<Usage> = usages.iter().filter(is_fresh).cloned().collect();
+            let mut rewritten = to_rewrite(&fresh, max_unused_percent);
+            // What somebody began to need before it saw that a segment was condemned has no other copy: it is written anew.
+            let needed = usages
+                .iter()
+                .filter(|usage| due.contains(&usage.segment) && !usage.is_dead());
+            rewritten.extend(needed.map(|usage| usage.segment));
+            let plan = Plan {
+                usages,
+                rewritten,
+                condemned: condemned.clone(),
+                due: due.clone(),
+            };
+            if !self.keep_sound_copies(&plan, marks)? {
+                return Ok(plan);
+            }
+        }
+    }
+
+    /// Where an object stays in another segment than one that goes, the copy that stays is read, and if it is damaged, the other is
+    /// needed, too. Returns whether there was one.
+    fn keep_sound_copies(&self, plan: &Plan, marks: &mut Marks<'_>) -> Result<bool> {
+        let index = self.reader.index();
+        let mut has_kept = false;
+        for usage in plan.usages.iter().filter(|usage| plan.is_going(usage)) {
+            let segment = self.segment(usage.segment)?;
+            for number in 0..segment.directory.objects.len() as u32 {
+                let Some(at) = locate(&segment, number) else {
+                    continue;
+                };
+                let id = at.object.id;
+                let staying = index.find(&id).filter(|first| {
+                    first.segment.name != segment.name
+                        && marks.has(&first.segment, &id)
+                        && !marks.has(&segment, &id)
+                });
+                if let Some(staying) = staying
+                    && !self.reader.is_sound(&staying)
+                {
+                    has_kept |= marks.add_copy(&at);
+                }
+            }
+        }
+        Ok(has_kept)
+    }
+
+    fn usages(&self, marks: &Marks<'_>) -> Vec<Usage> {
+        let index = self.reader.index();
+        let usage = |segment: Arc<IndexedSegment>| Usage::of(&segment, marks);
+        let mut usages: Vec<Usage> = index.segments().map(usage).collect();
+        usages.sort_by_key(|usage| usage.segment);
+        usages
+    }
+}
