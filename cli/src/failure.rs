@@ -195,6 +195,9 @@ impl From<Error> for Failure {
                 ..failure
             }
             .hint("see what it costs: restante verify"),
+            Error::Pruned { .. } => failure.hint(
+                "take it again, and let prunes wait longer than a snapshot takes: restante prune --grace",
+            ),
             Error::UnknownSnapshot { count: 0, .. } => failure.hint("take one: restante snapshot PATH"),
             Error::UnknownSnapshot { .. } => failure.hint("see what there is: restante snapshots"),
             Error::AmbiguousSnapshot { .. } => {

@@ -158,6 +158,12 @@ pub enum Error {
         /// The rule that it breaks.
         flaw: Flaw,
     },
+    /// What was to be made known counts on what a prune has deleted meanwhile.
+    #[error("a prune has deleted what this snapshot counts on: {what}")]
+    Pruned {
+        /// What is gone.
+        what: Box<Error>,
+    },
     /// No snapshot has that name.
     #[error("there is no snapshot {name:?}{}", if *.count == 0 { " (the archive has none)" } else { "" })]
     UnknownSnapshot {

@@ -320,6 +320,55 @@ fn a_table_that_lies_is_found_out() {
     }
 }
 
+/// A table over all segments, those that say which snapshots there are included.
+fn of_everything(archive: &Archive, store: &MemoryStore) {
+    let index = archive.reader().index();
+    let mut segments: Vec<_> = index.segments().collect();
+    segments.sort_by_key(|segment| segment.name);
+    let (mut covered, mut rows) = (Vec::new(), Vec::new());
+    for segment in segments {
+        let Name::Segment(seal) = segment.name else {
+            continue;
+        };
+        let objects = (0..).zip(&segment.directory.objects);
+        let number = covered.len() as u32;
+        rows.extend(objects.map(|(object, entry)| Row {
+            id: entry.id,
+            segment: number,
+            object,
+        }));
+        covered.push(Covered {
+            seal,
+            len: segment.len,
+            object_count: segment.directory.objects.len() as u32,
+        });
+    }
+    rows.sort_unstable();
+    let rows = || rows.iter().copied().map(Ok);
+    write_table(store, archive.config().archive, &covered, rows).expect("write");
+}
+
+#[test]
+fn a_table_that_hides_snapshots_makes_prune_delete_nothing_of_theirs() {
+    let (store, mut archive) = in_memory(fine_config());
+    let mut steps = Steps::new();
+    steps.take(&mut archive, 5);
+    let expected = read_everything(&archive);
+    of_everything(&archive, &store);
+    let request = PruneRequest {
+        now: Timestamp {
+            secs: 1_000_000,
+            nanos: 0,
+        },
+        grace: Grace::None,
+        max_unused_percent: 0.0,
+    };
+    let mut archive = open(&store);
+    archive.prune(&request, &Progress::default()).expect("prune");
+    assert!(read_everything(&archive) == expected);
+    assert!(read_everything(&open(&store_of(&without_tables(&store.files())))) == expected);
+}
+
 #[test]
 fn what_others_merge_forget_and_prune_is_found_where_it_is_now() {
     let (mut steps, store, mut writer) = tabled(20);

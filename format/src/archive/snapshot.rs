@@ -25,7 +25,7 @@ use crate::limits::{LISTED_BYTES, OBJECT_BYTES};
 use crate::model::{Counts, Series, Snapshot, Timestamp, display_bytes, is_valid_name};
 use crate::progress::Progress;
 use crate::source::Filter;
-use crate::store::{LockMode, LockName};
+use crate::store::{LockMode, LockName, Name};
 use crate::wire::{decode_snapshot, encode_snapshot};
 
 /// A directory or file to take, and its place in the snapshot tree.
@@ -164,7 +164,7 @@ impl Archive {
             .lock(LockName::Archive, LockMode::Shared)
             .map_err(Error::io("lock", location))?;
         self.refresh()?;
-        let beginning = self.beginning();
+        let seen = self.seen();
         let series = Series {
             host: request.host.clone(),
             connector: request.connector.clone(),
@@ -195,8 +195,9 @@ impl Archive {
         let opened_files = examiner.opened.into_inner();
         let tick = parent_root == Some(snapshot.root);
         let roots = BTreeSet::from([snapshot.root]);
-        let rescued = self.rescue(&roots, beginning, &written.segments, progress)?;
-        let (id, snapshot) = self.commit(snapshot, parent, written, rescued)?;
+        let (rescued, seen) = self.rescue(&roots, seen, &written.segments, progress)?;
+        let (id, snapshot, page) = self.commit(snapshot, parent, written, rescued)?;
+        self.confirm(&roots, seen, &[page], progress)?;
         // The snapshot is safe: what goes wrong from here on is not its failure.
         let merging = self.merge_tiers().err();
         Ok(Taken {
@@ -217,7 +218,7 @@ impl Archive {
         parent: Option<Moment>,
         written: Written,
         rescued: Vec<IndexedSegment>,
-    ) -> Result<(Id, Snapshot)> {
+    ) -> Result<(Id, Snapshot, Name)> {
         let time = snapshot.time;
         let repeated =
             parent.filter(|parent| parent.time < time && is_repeated(&snapshot, &parent.state.snapshot));
@@ -256,13 +257,14 @@ impl Archive {
             }
         };
         put(&*self.store, &sealed)?;
+        let page = sealed.name;
         self.reader.change_index(|index| {
             let new = written.segments.into_iter().chain(rescued);
             new.for_each(|segment| index.add(segment));
             index.add(sealed.into_indexed());
         });
         self.catalog.follow();
-        Ok((id, snapshot))
+        Ok((id, snapshot, page))
     }
 }
 

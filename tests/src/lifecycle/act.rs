@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use restante_format::archive::{Archive, PruneRequest, SnapshotRequest, read_file};
+use restante_format::archive::{Archive, Memory, PruneReport, PruneRequest, SnapshotRequest, read_file};
+use restante_format::catalog::Moment;
 use restante_format::content::TreeReader;
 use restante_format::error::{Error, Result};
 use restante_format::id::Id;
@@ -14,6 +15,9 @@ use restante_format::segment::ObjectReader;
 
 use super::source::{NAME, Thing, Tree, source_of};
 
+/// Another archive, to and from which snapshots are copied.
+pub(super) type Mirror = Arc<Mutex<Archive>>;
+
 /// Something to be done.
 #[derive(Clone, Debug)]
 pub(super) enum Act {
@@ -22,6 +26,12 @@ pub(super) enum Act {
     Prune(PruneRequest),
     WouldFree(HashSet<Id>),
     Compact,
+    /// These snapshots, as far as they are there, are copied into the other archive.
+    CopyOut(Mirror, HashSet<Id>),
+    /// Whatever is in the other archive is copied into this one.
+    CopyIn(Mirror),
+    /// These snapshots, as far as they are there, are written into a file and read from it.
+    Export(HashSet<Id>),
     /// All that the handle knows, without looking again.
     Read,
 }
@@ -37,6 +47,7 @@ pub(super) struct Seen {
 #[derive(Debug)]
 pub(super) enum Done {
     Taken(Id),
+    Pruned(PruneReport),
     Read(BTreeMap<Id, std::result::Result<Tree, String>>),
     Nothing,
 }
@@ -67,13 +78,53 @@ impl Act {
                 return Ok(Done::Taken(taken.id));
             }
             Self::Forget(ids) => drop(archive.forget(ids)?),
-            Self::Prune(request) => drop(archive.prune(request, &progress)?),
+            Self::Prune(request) => return Ok(Done::Pruned(archive.prune(request, &progress)?)),
             Self::WouldFree(ids) => drop(archive.would_free(ids, 5.0, &progress)?),
             Self::Compact => drop(archive.compact()?),
+            Self::CopyOut(mirror, ids) => {
+                let chosen = chosen(archive, ids)?;
+                let mut mirror = mirror.lock().expect("no panic");
+                drop(mirror.copy_from(archive, chosen, &progress)?);
+            }
+            Self::CopyIn(mirror) => {
+                let mirror = mirror.lock().expect("no panic");
+                let all = mirror.catalog().oldest_first().collect();
+                drop(archive.copy_from(&mirror, all, &progress)?);
+            }
+            Self::Export(ids) => {
+                let chosen = chosen(archive, ids)?;
+                return export(archive, chosen).map(Done::Read);
+            }
             Self::Read => return Ok(Done::Read(read_all(archive))),
         }
         Ok(Done::Nothing)
     }
+}
+
+/// The moments of these snapshots that are there now.
+fn chosen(archive: &mut Archive, ids: &HashSet<Id>) -> Result<Vec<Moment>> {
+    archive.refresh()?;
+    let moments = archive.catalog().oldest_first();
+    Ok(moments.filter(|moment| ids.contains(&moment.id())).collect())
+}
+
+/// What a file gives into which these moments are written.
+fn export(
+    archive: &Archive,
+    moments: Vec<Moment>,
+) -> Result<BTreeMap<Id, std::result::Result<Tree, String>>> {
+    if moments.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+    let folder = folder.expect("a temporary folder");
+    let file = folder.path().join("exported.rst");
+    let count = moments.len();
+    archive.export_to(&file, false, moments, &Progress::default())?;
+    let exported = Archive::open_file(&file, false, Memory::default()).expect("a file just written");
+    let read = read_all(&exported);
+    assert_eq!(read.len(), count, "snapshots in a file");
+    Ok(read)
 }
 
 /// Every snapshot that an archive lists, and what it gives.

@@ -1,14 +1,16 @@
-//! The life of an archive, at random, against a plain map: what is taken, forgotten, pruned, merged, interrupted and done at once by
-//! several, step by step as bytes say it.
+//! The life of an archive, at random, against a plain map: what is taken, forgotten, pruned, merged, copied, exported, interrupted and
+//! done at once by several, step by step as bytes say it.
 //!
 //! Whatever happens, every snapshot that was taken and not forgotten is listed once, in order, and gives every byte back; nothing is
 //! damaged; and at the end a prune leaves what the snapshots need and nothing else.
 
 mod act;
+mod compare;
 mod garbage;
 mod script;
 mod source;
 mod stage;
+mod upset;
 mod world;
 
 pub use world::{Tally, live};

@@ -39,7 +39,7 @@ const REFUSALS: u32 = 3;
 #[derive(Default)]
 struct Plan {
     calls: u64,
-    due: Option<(u64, Event)>,
+    due: Vec<(u64, Event)>,
     is_dead: bool,
 }
 
@@ -74,12 +74,13 @@ impl Stage {
     /// Lets something happen at a call, counted from now on.
     pub(super) fn plan(&self, at: u64, event: Event) {
         let mut plan = guard(&self.plan);
-        plan.due = Some((plan.calls + at, event));
+        let at = plan.calls + at;
+        plan.due.push((at, event));
     }
 
     /// Nothing happens any more.
     pub(super) fn unplan(&self) {
-        guard(&self.plan).due = None;
+        guard(&self.plan).due.clear();
     }
 
     /// Whether this call fails, and whether its work is done before.
@@ -90,7 +91,8 @@ impl Stage {
         if plan.is_dead {
             return Some(false);
         }
-        let (_, event) = plan.due.take_if(|(at, _)| *at <= call)?;
+        let due = plan.due.iter().position(|(at, _)| *at <= call)?;
+        let (_, event) = plan.due.remove(due);
         match event {
             Event::Death { after } => {
                 plan.is_dead = true;

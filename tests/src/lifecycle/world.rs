@@ -1,26 +1,22 @@
 //! An archive, what is snapshotted into it, and the map that knows better.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use restante_format::archive::{Archive, Grace, PruneRequest, SnapshotRequest, VerifyLevel};
-use restante_format::catalog::{Selector, Which};
-use restante_format::error::{Error, Result};
+use restante_format::archive::{Archive, Grace, IndexLimits, PruneRequest, SnapshotRequest};
 use restante_format::id::Id;
 use restante_format::model::{Series, Timestamp};
 use restante_format::progress::Progress;
-use restante_format::store::{LockMode, LockName, Name, Shelf, Store};
 
-use super::act::{Act, Done, Seen, read_all};
-use super::garbage::assert_no_garbage;
+use super::act::{Act, Done, Mirror, Seen, read_all};
 use super::script::Script;
 use super::source::{Changing, Tree};
-use super::stage::{Event, Stage};
+use super::stage::Stage;
 use crate::archives::{config, fine_config};
 
 /// How long condemned segments stay where they do.
-const GRACE: i64 = 1000;
+pub(super) const GRACE: i64 = 1000;
 
 /// What happened in a sequence.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,21 +46,28 @@ impl Tally {
 
 /// What a snapshot must give.
 #[derive(Clone)]
-struct Known {
-    tree: Arc<Tree>,
-    series: usize,
-    time: Timestamp,
+pub(super) struct Known {
+    pub(super) tree: Arc<Tree>,
+    pub(super) series: usize,
+    pub(super) time: Timestamp,
 }
 
-struct World {
-    stage: Arc<Stage>,
+pub(super) struct World {
+    pub(super) stage: Arc<Stage>,
     /// Each opened at another time; what one does, the others do not know.
-    handles: Vec<Archive>,
+    pub(super) handles: Vec<Archive>,
     series: Vec<Changing>,
-    now: i64,
-    live: BTreeMap<Id, Known>,
-    forgotten: HashSet<Id>,
-    tally: Tally,
+    pub(super) now: i64,
+    pub(super) live: BTreeMap<Id, Known>,
+    /// All that was ever taken.
+    ever: HashMap<Id, Known>,
+    /// Another archive, and what is in it.
+    mirror: Mirror,
+    pub(super) mirrored: HashSet<Id>,
+    /// When segments get tables.
+    index_limits: IndexLimits,
+    pub(super) forgotten: HashSet<Id>,
+    pub(super) tally: Tally,
     log: bool,
 }
 
@@ -88,13 +91,28 @@ impl World {
             0 => config(),
             _ => fine_config(),
         };
-        let first = Archive::create(Arc::<Stage>::clone(&stage), config).expect("create");
+        let index_limits = match kind / 3 % 3 {
+            // Of everything.
+            0 => IndexLimits {
+                segment_bytes: 0,
+                segments: 2,
+                objects: 1,
+            },
+            _ => IndexLimits::default(),
+        };
+        let first = Archive::create(Arc::<Stage>::clone(&stage), config.clone()).expect("create");
+        let elsewhere = Arc::new(Stage::default());
+        let mirror = Archive::create(elsewhere, config).expect("create another");
         let mut world = Self {
             stage,
             handles: vec![first],
             series: vec![Changing::stream(), Changing::folder(), Changing::folder()],
             now: 1_000_000,
             live: BTreeMap::new(),
+            ever: HashMap::new(),
+            mirror: Arc::new(Mutex::new(mirror)),
+            mirrored: HashSet::new(),
+            index_limits,
             forgotten: HashSet::new(),
             tally: Tally::default(),
             log: std::env::var_os("RESTANTE_LIFE_LOG").is_some(),
@@ -103,14 +121,20 @@ impl World {
         world
     }
 
-    fn note(&self, text: impl FnOnce() -> String) {
+    pub(super) fn note(&self, text: impl FnOnce() -> String) {
         if self.log {
             eprintln!("{} {}", self.now, text());
         }
     }
 
-    fn open(&self) -> Archive {
-        Archive::open(Arc::new(self.stage.beside())).expect("open")
+    pub(super) fn open(&self) -> Archive {
+        self.open_on(&Arc::new(self.stage.beside()))
+    }
+
+    pub(super) fn open_on(&self, stage: &Arc<Stage>) -> Archive {
+        let mut archive = Archive::open(Arc::<Stage>::clone(stage)).expect("open");
+        archive.limit_index(self.index_limits);
+        archive
     }
 
     fn step(&mut self, script: &mut Script<'_>) {
@@ -155,8 +179,8 @@ impl World {
     }
 
     /// Anything but a look at it.
-    fn act(&mut self, script: &mut Script<'_>) -> Act {
-        match script.below(16) {
+    pub(super) fn act(&mut self, script: &mut Script<'_>) -> Act {
+        match script.below(20) {
             0..=4 => {
                 let series = script.below(3);
                 self.series[series].change(script);
@@ -167,6 +191,9 @@ impl World {
             9..=12 => self.prune(script),
             13 => Act::Compact,
             14 => Act::WouldFree(self.chosen(script)),
+            15 | 16 => Act::CopyOut(Arc::clone(&self.mirror), self.chosen(script)),
+            17 => Act::CopyIn(Arc::clone(&self.mirror)),
+            18 => Act::Export(self.chosen(script)),
             _ => Act::Read,
         }
     }
@@ -187,13 +214,13 @@ impl World {
         Act::Snapshot(Box::new(request), seen)
     }
 
-    fn look_again(&self, act: &mut Act) {
+    pub(super) fn look_again(&self, act: &mut Act) {
         if let Act::Snapshot(request, seen) = act {
             seen.tree = self.series[number_of(&request.paths)].tree();
         }
     }
 
-    fn prune(&mut self, script: &mut Script<'_>) -> Act {
+    pub(super) fn prune(&mut self, script: &mut Script<'_>) -> Act {
         self.tally.prunes += 1;
         let grace = Duration::from_secs(GRACE as u64);
         let grace = match script.below(4) {
@@ -214,7 +241,7 @@ impl World {
         })
     }
 
-    fn chosen(&self, script: &mut Script<'_>) -> HashSet<Id> {
+    pub(super) fn chosen(&self, script: &mut Script<'_>) -> HashSet<Id> {
         let mut by_time: Vec<(Timestamp, Id)> =
             self.live.iter().map(|(id, known)| (known.time, *id)).collect();
         by_time.sort_unstable();
@@ -239,18 +266,38 @@ impl World {
     }
 
     /// Does something that must succeed.
-    fn alone(&mut self, handle: usize, act: &Act) {
+    pub(super) fn alone(&mut self, handle: usize, act: &Act) {
         self.note(|| format!("{handle}: {}", text(act)));
+        let expected = self.expected(handle, act);
         let done = act.perform(&mut self.handles[handle]);
         let done = done.unwrap_or_else(|error| panic!("{} failed: {error}", text(act)));
+        if let (Some(expected), Done::Pruned(report)) = (expected, &done) {
+            assert_eq!(
+                report.freed_bytes(),
+                expected,
+                "bytes that {} was to free",
+                text(act)
+            );
+        }
         self.learn(act, done, true);
         if !matches!(act, Act::Read) {
             self.compare_list(&self.handles[handle]);
         }
     }
 
+    /// How many bytes a prune is to free that has the archive for itself alone.
+    fn expected(&mut self, handle: usize, act: &Act) -> Option<i64> {
+        let Act::Prune(request) = act else { return None };
+        if let Grace::For(_) = request.grace {
+            return None;
+        }
+        let archive = &mut self.handles[handle];
+        let would = archive.would_free(&HashSet::new(), request.max_unused_percent, &Progress::default());
+        Some(would.expect("count what would be freed").freed_bytes())
+    }
+
     /// Takes over what was done.
-    fn learn(&mut self, act: &Act, done: Done, is_strict: bool) {
+    pub(super) fn learn(&mut self, act: &Act, done: Done, is_strict: bool) {
         match (act, done) {
             (Act::Snapshot(request, seen), Done::Taken(id)) => {
                 self.tally.snapshots += 1;
@@ -260,12 +307,14 @@ impl World {
                     series: number_of(&request.paths),
                     time: request.time,
                 };
+                self.ever.insert(id, known.clone());
                 self.live.insert(id, known);
             }
-            (Act::Forget(ids), _) => {
-                for id in ids {
-                    self.live.remove(id);
-                    self.forgotten.insert(*id);
+            (Act::Forget(ids), _) => ids.iter().for_each(|id| self.take_away(*id)),
+            (Act::CopyOut(..), _) => self.look_into_mirror(),
+            (Act::CopyIn(_), _) => {
+                for id in self.mirrored.clone() {
+                    self.bring_back(id);
                 }
             }
             (_, Done::Read(read)) => self.compare_read(read, is_strict),
@@ -273,278 +322,41 @@ impl World {
         }
     }
 
-    /// Somebody reads: what is live is right, what was forgotten may be gone.
-    fn compare_read(&mut self, read: BTreeMap<Id, std::result::Result<Tree, String>>, is_strict: bool) {
+    /// A snapshot is forgotten.
+    pub(super) fn take_away(&mut self, id: Id) {
+        self.live.remove(&id);
+        self.forgotten.insert(id);
+    }
+
+    /// A snapshot came back from the other archive.
+    pub(super) fn bring_back(&mut self, id: Id) {
+        assert!(self.mirrored.contains(&id), "nobody has copied {id}");
+        self.forgotten.remove(&id);
+        self.live.insert(id, self.ever[&id].clone());
+    }
+
+    /// Everything in the other archive is what was once taken.
+    pub(super) fn look_into_mirror(&mut self) {
+        let read = read_all(&self.mirror.lock().expect("no panic"));
+        let ids: HashSet<Id> = read.keys().copied().collect();
+        assert!(
+            ids.is_superset(&self.mirrored),
+            "the other archive has lost something"
+        );
+        self.mirrored = ids;
         for (id, tree) in read {
-            let Some(known) = self.live.get(&id) else {
-                assert!(
-                    !is_strict || self.forgotten.contains(&id),
-                    "nobody has taken {id}"
-                );
-                continue;
-            };
-            match tree {
-                Ok(tree) => assert!(tree == *known.tree, "snapshot {id} gives something else"),
-                Err(error) => panic!("snapshot {id} cannot be read: {error}"),
-            }
+            let known = self
+                .ever
+                .get(&id)
+                .unwrap_or_else(|| panic!("nobody has taken {id}"));
+            let tree = tree.unwrap_or_else(|error| panic!("the copy of {id} cannot be read: {error}"));
+            assert!(tree == *known.tree, "the copy of {id} gives something else");
             self.tally.compared += 1;
         }
     }
-
-    /// Does something that dies in the middle, and looks what has become of it.
-    fn die(&mut self, handle: usize, script: &mut Script<'_>) {
-        self.tally.deaths += 1;
-        let act = self.act(script);
-        let (at, after) = (script.below(256), script.below(2) == 1);
-        let stage = Arc::new(self.stage.beside());
-        let mut archive = Archive::open(Arc::<Stage>::clone(&stage)).expect("open");
-        let at = at as u64 * self.usual_calls(&act) / 256;
-        self.note(|| format!("dying at {at}: {}", text(&act)));
-        stage.plan(at, Event::Death { after });
-        let done = act.perform(&mut archive);
-        drop(archive);
-        match done {
-            // What cannot be read any more cannot be told from what is damaged.
-            Ok(Done::Read(_)) | Err(_) => {}
-            Ok(done) => self.learn(&act, done, true),
-        }
-        self.handles[handle] = self.open();
-        self.reconcile(&act);
-    }
-
-    /// About how many calls something takes: so that most deaths happen in the middle.
-    fn usual_calls(&self, act: &Act) -> u64 {
-        let segments = self.stage.files().files().len() as u64;
-        match act {
-            Act::Snapshot(..) => 16,
-            Act::Read => 4 * segments,
-            Act::Compact | Act::Forget(_) => 6 + 2 * segments,
-            _ => 6 + 4 * segments,
-        }
-    }
-
-    /// What was under way is done or not.
-    fn reconcile(&mut self, act: &Act) {
-        let archive = self.open();
-        let listed: BTreeMap<Id, Timestamp> = archive
-            .catalog()
-            .all()
-            .map(|listed| (listed.id, listed.snapshot.time))
-            .collect();
-        match act {
-            Act::Forget(ids) => {
-                for id in ids.iter().filter(|id| !listed.contains_key(id)) {
-                    self.live.remove(id);
-                    self.forgotten.insert(*id);
-                }
-            }
-            Act::Snapshot(request, _) => {
-                let new: Vec<Id> = listed
-                    .keys()
-                    .filter(|id| !self.live.contains_key(id))
-                    .copied()
-                    .collect();
-                assert!(new.len() <= 1, "one snapshot became {}", new.len());
-                for id in new {
-                    assert_eq!(listed[&id], request.time);
-                    self.learn(act, Done::Taken(id), true);
-                }
-            }
-            _ => {}
-        }
-        self.compare_list(&archive);
-    }
-
-    /// Does something, and somebody else does something else in the middle.
-    fn meanwhile(&mut self, handle: usize, script: &mut Script<'_>) {
-        self.tally.meanwhiles += 1;
-        let (mut act, mut other) = (self.act(script), self.act(script));
-        // Who wants to be alone waits, and here for ever.
-        if let Act::Prune(request) = &mut other
-            && request.grace == Grace::None
-        {
-            request.grace = Grace::Unless(Duration::from_secs(GRACE as u64));
-        }
-        // Both may be of the same folder.
-        self.look_again(&mut act);
-        self.look_again(&mut other);
-        let at = script.below(256) as u64 * self.usual_calls(&act) / 256;
-        let is_stale = script.below(2) == 1;
-        let stage = Arc::new(self.stage.beside());
-        let mut archive = Archive::open(Arc::<Stage>::clone(&stage)).expect("open");
-        let mut another = self.open();
-        if is_stale {
-            std::mem::swap(&mut another, &mut self.handles[handle]);
-        }
-        self.note(|| format!("{} and at {at} {}", text(&act), text(&other)));
-        let done: Arc<Mutex<Option<Result<Done>>>> = Arc::default();
-        let (result, does) = (Arc::clone(&done), other.clone());
-        let work = move || {
-            let done = does.perform(&mut another);
-            *result.lock().expect("no panic") = Some(done);
-        };
-        // Whoever reads keeps others from deleting at once, where it can.
-        let reading = matches!(act, Act::Read | Act::WouldFree(_));
-        let lock = reading.then(|| {
-            stage
-                .lock(LockName::Archive, LockMode::Shared)
-                .expect("nobody else is there")
-        });
-        stage.plan(at, Event::Meanwhile(Box::new(work)));
-        let first = act.perform(&mut archive);
-        stage.unplan();
-        drop(lock);
-        drop(archive);
-        let second = done.lock().expect("no panic").take();
-        match second {
-            Some(Ok(done)) => {
-                self.learn(&other, done, false);
-            }
-            Some(Err(error)) => assert!(would_block(&error), "{} in between failed: {error}", text(&other)),
-            None => {}
-        }
-        match first {
-            Ok(done) => self.learn(&act, done, false),
-            Err(error) => panic!(
-                "{} failed, for somebody did {}: {error}",
-                text(&act),
-                text(&other)
-            ),
-        }
-        let archive = self.open();
-        if let (Act::Snapshot(..), Act::Forget(_)) | (Act::Forget(_), Act::Snapshot(..)) = (&act, &other) {
-            // Who forgets may have seen the other's snapshot or not; ids of equal snapshots are equal.
-            let listed: BTreeSet<Id> = archive.catalog().all().map(|listed| listed.id).collect();
-            let gone: Vec<Id> = self
-                .live
-                .keys()
-                .filter(|id| !listed.contains(id))
-                .copied()
-                .collect();
-            for id in gone {
-                assert!(
-                    matches!(&act, Act::Forget(ids) if ids.contains(&id))
-                        || matches!(&other, Act::Forget(ids) if ids.contains(&id)),
-                    "{id} is gone"
-                );
-                self.live.remove(&id);
-                self.forgotten.insert(id);
-            }
-        }
-        self.compare_list(&archive);
-    }
-
-    /// What a handle that has just looked lists.
-    fn compare_list(&self, archive: &Archive) {
-        let forwards: Vec<(Timestamp, Id)> = archive
-            .catalog()
-            .oldest_first()
-            .map(|moment| (moment.time, moment.id()))
-            .collect();
-        let mut backwards: Vec<(Timestamp, Id)> = archive
-            .catalog()
-            .newest_first()
-            .map(|moment| (moment.time, moment.id()))
-            .collect();
-        backwards.reverse();
-        let mut expected: Vec<(Timestamp, Id)> =
-            self.live.iter().map(|(id, known)| (known.time, *id)).collect();
-        expected.sort_unstable();
-        assert!(archive.damage().is_empty(), "{:?}", archive.damage());
-        assert_eq!(forwards, expected, "the oldest first");
-        assert_eq!(backwards, expected, "the newest first");
-    }
-
-    /// Everything, by somebody who has never been there.
-    fn compare_fresh(&mut self) {
-        let archive = self.open();
-        self.compare_list(&archive);
-        let read = read_all(&archive);
-        assert_eq!(read.len(), self.live.len());
-        self.compare_read(read, true);
-        let report = archive
-            .verify(VerifyLevel::Full, &Progress::default())
-            .expect("verify");
-        assert!(report.damaged.is_empty(), "{:#?}", report.damaged);
-        self.compare_names(&archive);
-    }
-
-    fn compare_names(&self, archive: &Archive) {
-        let catalog = archive.catalog();
-        let mut expected: Vec<(Timestamp, Id)> =
-            self.live.iter().map(|(id, known)| (known.time, *id)).collect();
-        expected.sort_unstable();
-        let resolve = |which| {
-            let text = String::new();
-            let connector = None;
-            catalog
-                .resolve(&Selector {
-                    connector,
-                    which,
-                    text,
-                })
-                .map(|listed| listed.id)
-        };
-        let step = expected.len() / 8 + 1;
-        for (back, (time, id)) in expected.iter().rev().enumerate().step_by(step) {
-            assert_eq!(resolve(Which::Prefix(id.to_string())).expect("by id"), *id);
-            assert_eq!(resolve(Which::Latest { back }).expect("from the newest"), *id);
-            let at = expected
-                .iter()
-                .rev()
-                .find(|(other, _)| other <= time)
-                .expect("itself");
-            assert_eq!(resolve(Which::At(*time)).expect("by time"), at.1);
-        }
-        for n in 0..3 {
-            let newest = catalog
-                .newest_of(&series_of(n))
-                .map(|moment| (moment.time, moment.id()));
-            let mut of = expected.iter().filter(|(_, id)| self.live[id].series == n);
-            assert_eq!(newest, of.next_back().copied(), "the newest of series {n}");
-        }
-    }
-
-    fn end(&mut self) {
-        self.compare_fresh();
-        let mut archive = self.open();
-        archive.compact().expect("compact");
-        self.prune_all(&mut archive);
-        self.compare_fresh();
-        assert_no_garbage(&self.open(), self.stage.files());
-        let files = self.stage.files().files();
-        self.prune_all(&mut archive);
-        assert!(
-            files == self.stage.files().files(),
-            "a second prune changes something"
-        );
-        let all = self.live.keys().copied().collect();
-        self.alone(0, &Act::Forget(all));
-        self.prune_all(&mut archive);
-        self.compare_fresh();
-        let left = self.stage.files().files();
-        let is_derived = |name: &Name| *name == Name::Config || name.shelf() == Some(Shelf::Tables);
-        assert!(
-            left.keys().all(is_derived),
-            "of nothing there is left {:?}",
-            left.keys()
-        );
-    }
-
-    fn prune_all(&self, archive: &mut Archive) {
-        let request = PruneRequest {
-            now: Timestamp {
-                secs: self.now,
-                nanos: 0,
-            },
-            grace: Grace::None,
-            max_unused_percent: 0.0,
-        };
-        archive.prune(&request, &Progress::default()).expect("prune");
-    }
 }
 
-fn series_of(number: usize) -> Series {
+pub(super) fn series_of(number: usize) -> Series {
     Series {
         host: "model".into(),
         connector: (number == 2).then(|| "two".into()),
@@ -556,11 +368,7 @@ fn number_of(paths: &[Vec<u8>]) -> usize {
     (0..3).find(|n| series_of(*n).paths == paths).expect("a series")
 }
 
-fn would_block(error: &Error) -> bool {
-    matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::WouldBlock)
-}
-
-fn text(act: &Act) -> String {
+pub(super) fn text(act: &Act) -> String {
     match act {
         Act::Snapshot(request, _) => format!(
             "snapshot of {} at {}",
@@ -569,7 +377,11 @@ fn text(act: &Act) -> String {
         ),
         Act::Forget(ids) => format!("forget {}", ids.len()),
         Act::Prune(request) => format!("prune {:?} {}", request.grace, request.max_unused_percent),
+        Act::CopyOut(_, ids) => format!("copy out {}", ids.len()),
+        Act::CopyIn(_) => "copy in".into(),
+        Act::Export(ids) => format!("export {}", ids.len()),
         Act::WouldFree(ids) => format!("would free {}", ids.len()),
-        other => format!("{other:?}"),
+        Act::Compact => "compact".into(),
+        Act::Read => "read".into(),
     }
 }

@@ -10,7 +10,7 @@ mod plan;
 mod rescue;
 mod usage;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,24 +120,24 @@ impl Archive {
         let condemned = self.condemned_names()?;
         let plan = self.plan(&mut marks, &condemned, &condemned, max_unused_percent)?;
         report.rewritten += plan.rewritten.len() as u64;
-        for usage in &plan.usages {
-            let name = usage.segment;
-            if plan.rewritten.contains(&name) {
-                report.rewritten_bytes += usage.len;
-            }
-            if plan.is_going(usage) {
-                report.deleted += 1;
-                report.deleted_bytes += usage.len;
-            } else {
-                report.unused_bytes += usage.unused_bytes();
-            }
-        }
-        let mut written = 0;
-        self.rewrite(&plan, &marks, progress, &mut |_, len| {
-            written += len;
+        let mut made = HashMap::new();
+        self.rewrite(&plan, &marks, progress, &mut |sealed| {
+            made.insert(sealed.name, sealed.bytes.len() as u64);
             Ok(())
         })?;
-        report.written_bytes += written;
+        for usage in &plan.usages {
+            if plan.rewritten.contains(&usage.segment) {
+                report.rewritten_bytes += usage.len;
+            }
+            if !plan.is_going(usage) {
+                report.unused_bytes += usage.unused_bytes();
+            // What would come out as it is stays.
+            } else if made.remove(&usage.segment).is_none() {
+                report.deleted += 1;
+                report.deleted_bytes += usage.len;
+            }
+        }
+        report.written_bytes += made.into_values().sum::<u64>();
         let stored: u64 = plan.usages.iter().map(|usage| usage.len).sum();
         report.stored_bytes = (stored + report.written_bytes).saturating_sub(report.deleted_bytes);
         Ok(report)
@@ -229,53 +229,52 @@ impl Archive {
             }
         }
         let mut made = Vec::new();
-        self.rewrite(&plan, &marks, progress, &mut |sealed, len| {
+        self.rewrite(&plan, &marks, progress, &mut |sealed| {
             super::writer::put(&*self.store, &sealed)?;
-            // One that comes out as it was stays, and is no news.
-            if !plan.rewritten.contains(&sealed.name) {
-                report.written_bytes += len;
-            }
             made.push(sealed.into_indexed());
             Ok(())
         })?;
         drop(marks);
-        let kept: HashSet<Name> = made.iter().map(|segment| segment.name).collect();
+        let mut new: HashMap<Name, u64> = made.iter().map(|segment| (segment.name, segment.len)).collect();
         self.reader
             .change_index(|index| made.into_iter().for_each(|segment| index.add(segment)));
         let location = self.location();
-        for usage in plan.usages.iter().filter(|usage| plan.is_going(usage)) {
+        for usage in plan.going() {
             progress.check()?;
-            let is_due = plan.due.contains(&usage.segment);
-            match (kept.contains(&usage.segment), is_due || is_alone) {
-                // All of it is needed: what was written anew is the same segment.
-                (true, _) if is_due => self.acquit(usage.segment)?,
-                (true, _) => {}
-                (false, true) => self.delete(usage.segment, usage.len, &location, &mut report)?,
-                (false, false) => {
-                    self.condemn(usage.segment, request.now)?;
-                    report.condemned += 1;
-                    report.condemned_bytes += usage.len;
+            let name = usage.segment;
+            let is_due = plan.due.contains(&name);
+            if new.remove(&name).is_some() {
+                // It came out as it was.
+                if is_due {
+                    self.acquit(name)?;
                 }
+            } else if is_due || is_alone {
+                self.delete(name, usage.len, &location, &mut report)?;
+            } else {
+                self.condemn(name, request.now)?;
+                report.condemned += 1;
+                report.condemned_bytes += usage.len;
             }
         }
+        report.written_bytes = new.into_values().sum();
         self.forget_condemned(&mut report)?;
         self.refresh()?;
         report.stored_bytes = self.reader.index().files().map(|(_, len)| len).sum();
         Ok(report)
     }
 
-    /// Gives what is needed of the segments that are rewritten to `take`, in new segments, with their lengths.
+    /// Gives what is needed of the segments that are rewritten to `take`, in new segments.
     fn rewrite(
         &self,
         plan: &Plan,
         marks: &Marks<'_>,
         progress: &Progress,
-        take: &mut dyn FnMut(SealedSegment, u64) -> Result<()>,
+        take: &mut dyn FnMut(SealedSegment) -> Result<()>,
     ) -> Result<()> {
         let mut take = |made: Vec<SealedSegment>| {
             made.into_iter().try_for_each(|sealed| {
-                let len = sealed.bytes.len() as u64;
-                take(sealed, len)
+                // What waits to be deleted is deleted under its name.
+                take(sealed.apart_from(|name| plan.is_waiting(name)))
             })
         };
         let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);

@@ -36,6 +36,16 @@ impl Plan {
             false => usage.is_dead() || self.rewritten.contains(&name),
         }
     }
+
+    /// The segments that go.
+    pub(super) fn going(&self) -> impl Iterator<Item = &Usage> {
+        self.usages.iter().filter(|usage| self.is_going(usage))
+    }
+
+    /// Whether a segment stays condemned.
+    pub(super) fn is_waiting(&self, name: Name) -> bool {
+        self.condemned.contains(&name) && !self.due.contains(&name)
+    }
 }
 
 impl Archive {
@@ -74,7 +84,7 @@ impl Archive {
     fn keep_sound_copies(&self, plan: &Plan, marks: &mut Marks<'_>) -> Result<bool> {
         let index = self.reader.index();
         let mut has_kept = false;
-        for usage in plan.usages.iter().filter(|usage| plan.is_going(usage)) {
+        for usage in plan.going() {
             let segment = self.segment(usage.segment)?;
             for number in 0..segment.directory.objects.len() as u32 {
                 let Some(at) = locate(&segment, number) else {

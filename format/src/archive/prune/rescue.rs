@@ -13,8 +13,8 @@ use crate::progress::Progress;
 use crate::segment::SealedSegment;
 use crate::store::{Name, Shelf};
 
-/// What there was when something was begun that will be made known: it may count on all of it that is not condemned.
-pub(in crate::archive) struct Beginning {
+/// What there was when it was looked last: whoever writes may count on all of it that is not condemned.
+pub(in crate::archive) struct Seen {
     segments: HashSet<Name>,
     condemned: HashSet<Name>,
 }
@@ -28,42 +28,72 @@ fn data_segments(index: &Index) -> HashSet<Name> {
 }
 
 impl Archive {
-    /// What there is now.
-    pub(in crate::archive) fn beginning(&self) -> Beginning {
+    /// What there is by the last look.
+    pub(in crate::archive) fn seen(&self) -> Seen {
         let index = self.reader.index();
-        Beginning {
+        Seen {
             segments: data_segments(&index),
             condemned: index.condemned().clone(),
         }
     }
 
     /// Before snapshots are made known: while anything was condemned or deleted since it was looked last, everything that they need is
-    /// looked for, and what of it is in condemned segments is written anew. `beginning` is what there was when they were begun, and
-    /// `own` what was written for them.
+    /// looked for, and what of it is in condemned segments is written anew. `seen` is what there was when they were begun, and `own` what
+    /// was written for them.
     pub(in crate::archive) fn rescue(
         &self,
         roots: &BTreeSet<Id>,
-        beginning: Beginning,
+        mut seen: Seen,
         own: &[IndexedSegment],
         progress: &Progress,
-    ) -> Result<Vec<IndexedSegment>> {
-        let Beginning {
-            mut segments,
-            mut condemned,
-        } = beginning;
-        segments.extend(own.iter().map(|segment| segment.name));
+    ) -> Result<(Vec<IndexedSegment>, Seen)> {
+        seen.segments.extend(own.iter().map(|segment| segment.name));
         let mut made: Vec<IndexedSegment> = Vec::new();
         loop {
-            let now = self.condemned_names()?;
-            if now == condemned && self.are_listed(&segments)? {
-                return Ok(made);
+            let condemned = self.condemned_names()?;
+            if condemned == seen.condemned && self.are_listed(&seen.segments)? {
+                return Ok((made, seen));
             }
             let from = made.len();
-            self.rewrite_condemned(roots, &mut made, progress)?;
-            let index = self.reader.index();
-            segments = data_segments(&index);
+            self.rewrite_condemned(roots, &mut made, progress)
+                .map_err(was_pruned)?;
+            let mut segments = data_segments(&self.reader.index());
             segments.extend(made[from..].iter().map(|segment| segment.name));
-            condemned = now;
+            seen = Seen { segments, condemned };
+        }
+    }
+
+    /// Behind the pages that make snapshots known: if anything was condemned or deleted between the last look and them, it is looked for
+    /// again, and where something is gone, the pages are taken back.
+    pub(in crate::archive) fn confirm(
+        &self,
+        roots: &BTreeSet<Id>,
+        seen: Seen,
+        pages: &[Name],
+        progress: &Progress,
+    ) -> Result<()> {
+        match self.rescue(roots, seen, &[], progress) {
+            Ok((made, _)) => {
+                if !made.is_empty() {
+                    self.reader
+                        .change_index(|index| made.into_iter().for_each(|segment| index.add(segment)));
+                }
+                Ok(())
+            }
+            Err(gone @ Error::Pruned { .. }) => {
+                for page in pages {
+                    let location = format!("{}/{page}", self.location());
+                    self.store.delete(*page).map_err(Error::io(
+                        "take back a snapshot that lacks something: delete",
+                        location,
+                    ))?;
+                    self.reader.change_index(|index| index.remove(*page));
+                }
+                self.catalog.follow();
+                Err(gone)
+            }
+            // Whoever prunes sees the pages now: what they need of condemned segments is kept.
+            Err(_) => Ok(()),
         }
     }
 
@@ -76,13 +106,7 @@ impl Archive {
     ) -> Result<()> {
         self.reader.refresh()?;
         let mut marks = Marks::new(&self.reader, progress);
-        marks.add_trees(roots.iter().copied()).map_err(|error| match error {
-            Error::Missing { kind, id } => Error::Request(format!(
-                "a prune has deleted what this snapshot counts on ({kind} {id}): take it again, and let prunes wait longer than a \
-                 snapshot takes (--grace)"
-            )),
-            error => error,
-        })?;
+        marks.add_trees(roots.iter().copied())?;
         let index = self.reader.index();
         let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
         let mut put = |sealed: Vec<SealedSegment>| {
@@ -115,5 +139,14 @@ impl Archive {
     pub(in crate::archive) fn apart_from_condemned(&self, sealed: SealedSegment) -> SealedSegment {
         let index = self.reader.index();
         sealed.apart_from(|name| index.is_condemned(name))
+    }
+}
+
+fn was_pruned(error: Error) -> Error {
+    match error.is_damage() {
+        true => Error::Pruned {
+            what: Box::new(error),
+        },
+        false => error,
     }
 }

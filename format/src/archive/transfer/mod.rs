@@ -76,7 +76,7 @@ impl Archive {
     }
 
     fn take_over(&self, source: &Self, chosen: Vec<Moment>, progress: &Progress) -> Result<Copied> {
-        let beginning = self.beginning();
+        let seen = self.seen();
         let target = Target(Some(&self.reader));
         let mut reach = Reach::new(&source.reader, target, progress);
         let mut bases = self.complete_roots(&chosen);
@@ -117,15 +117,19 @@ impl Archive {
         copied.stored_bytes = stored_bytes;
         progress.check()?;
         let roots = new.iter().map(|moment| moment.state.snapshot.root).collect();
-        segments.extend(self.rescue(&roots, beginning, &segments, progress)?);
+        let (rescued, seen) = self.rescue(&roots, seen, &segments, progress)?;
+        segments.extend(rescued);
+        let mut pages = Vec::new();
         for sealed in self.catalogue_of(new)? {
             put(&*self.store, &sealed)?;
             copied.stored_bytes += sealed.bytes.len() as u64;
+            pages.push(sealed.name);
             segments.push(sealed.into_indexed());
         }
         self.reader
             .change_index(|index| segments.into_iter().for_each(|segment| index.add(segment)));
         self.catalog.follow();
+        self.confirm(&roots, seen, &pages, progress)?;
         Ok(copied)
     }
 
