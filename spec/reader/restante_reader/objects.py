@@ -338,7 +338,7 @@ def decode_page(plain: bytes, what: str = "page") -> Page:
         # Before anything is made of it: a few bytes can claim any number.
         room -= 1 + sum(count for _, count in steps)
         if room < 0:
-            d.fail("F-100", "steps", f"more than {MAX_MOMENTS} times")
+            d.fail("F-088", "steps", f"more than {MAX_MOMENTS} times")
         entries.append(PageEntry(snapshot, decoded, make_times(d, first, steps)))
     d.end()
     return Page(entries)
