@@ -246,7 +246,10 @@ fn garbage() -> Case {
     };
     let segments = [
         vec![chunk(&kept), delta(&first, &gone)],
-        vec![delta(&second, &first).with(|delta| delta.generation = 2), chunk(&other)],
+        vec![
+            delta(&second, &first).with(|delta| delta.generation = 2),
+            chunk(&other),
+        ],
         vec![Laid::delta(Kind::Tree, &tree("new"), &tree("gone"))],
         rest(&maker),
     ]
