@@ -1288,10 +1288,11 @@ class TestObjects(Case):
 
     def test_contents(self):
         x, t = self.id, (5, 0)
-        for pages, series in (([], []), ([(x, t, t, 1), (x, t, (6, 1), 2**64 - 1)], []),
+        for pages, series in (([], []), ([(x, t, t, 1), (x, t, (6, 1), 65536)], []),
                               ([], [(b"h" * 1024, b"c" * 256, (b"", b"\xff"), t)] * 2)):
             objects.decode_contents(contents_bytes(pages, series))
         for pages, series, requirement in (
+                ([(x, t, t, 65537)], [], "F-088"), ([(x, t, t, 2**64 - 1)], [], "F-088"),
                 ([(x, t, t, 0)], [], "section 9"), ([(x, t, (4, 10**9 - 1), 1)], [], "section 9"),
                 ([(x, t, (7, 0), 1), (x, (6, 0), (9, 0), 1)], [], "section 9"),
                 ([(x, (0, 10**9), t, 1)], [], "section 9"), ([], [(b"\xff", None, (), t)], "section 1"),

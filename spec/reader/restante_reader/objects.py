@@ -393,6 +393,8 @@ def decode_contents(plain: bytes, what: str = "contents") -> Contents:
     pages: list[PageNote] = []
     for _ in range(d.count("pages")):
         note = PageNote(d.id("id"), time("first"), time("last"), d.uint("moments"))
+        if note.moments > MAX_MOMENTS:
+            d.fail("F-088", "pages", f"a page of {note.moments} moments")
         if note.moments == 0 or note.first > note.last:
             d.fail("section 9", "pages", "a page of no moments, or with its last before its first")
         if pages and note.first < pages[-1].last:
