@@ -68,6 +68,7 @@ fn has_no_garbage(exch: &Exch, kept: std::ops::Range<u64>) {
     );
 }
 
+// F-096, F-099
 #[test]
 fn room_comes_free_at_once_where_nobody_else_writes() {
     let exch = exch(6);
@@ -101,6 +102,7 @@ fn room_comes_free_at_once_where_nobody_else_writes() {
     assert!(exch.ok(&["prune"]).starts_with("nothing to free\n"));
 }
 
+// F-093, F-097, F-099
 #[test]
 fn beside_a_writer_it_condemns_and_a_later_one_deletes() {
     let exch = exch(4);
@@ -136,6 +138,7 @@ fn beside_a_writer_it_condemns_and_a_later_one_deletes() {
     has_no_garbage(&exch, 3..4);
 }
 
+// F-093, F-099
 #[test]
 fn a_grace_of_nothing_waits_and_can_be_interrupted() {
     let exch = exch(3);
@@ -166,6 +169,7 @@ fn a_grace_of_nothing_waits_and_can_be_interrupted() {
     exch.verify();
 }
 
+// F-097, F-099
 #[test]
 fn a_snapshot_needs_again_what_was_condemned() {
     let exch = exch(3);
@@ -181,6 +185,7 @@ fn a_snapshot_needs_again_what_was_condemned() {
     assert!(fs::read(exch.path("out/src/own0")).expect("read") == noise(0, 300_000));
 }
 
+// F-091, F-096, F-099
 #[test]
 fn killed_at_any_moment_it_loses_nothing_and_the_next_one_cleans_up() {
     for round in 0..12 {

@@ -203,6 +203,7 @@ fn names_in(exch: &Exch, folder: &str) -> Vec<String> {
         .collect()
 }
 
+// F-016, F-089, F-091, F-093, F-098
 #[test]
 fn nothing_is_lost_and_nothing_is_left() {
     let seconds = std::env::var("RESTANTE_TOGETHER_SECONDS");

@@ -91,6 +91,7 @@ fn local() -> (tempfile::TempDir, LocalStore) {
     (folder, store)
 }
 
+// F-011, F-092
 #[test]
 fn every_store_conforms() {
     let (_folder, mapped) = local();
@@ -102,6 +103,7 @@ fn every_store_conforms() {
     conforms(&FaultyStore::new(MemoryStore::default(), None));
 }
 
+// F-010, F-126
 #[test]
 fn foreign_files_are_ignored() {
     let (_folder, store) = local();

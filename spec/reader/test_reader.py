@@ -16,17 +16,20 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import zstandard
 from blake3 import blake3
 
 import check_vectors
+from restante_reader import archive as archive_module
 from restante_reader import cut, objects
 from restante_reader.archive import Archive, check_config
 from restante_reader.codec import Decoder
 from restante_reader.errors import Damaged, NewerVersion, NotAnArchive, ReaderError
 from restante_reader.objects import CHUNK, CHUNK_LIST, CONTENTS, PAGE, TREE
 from restante_reader.restore import RestoreFailed, restore
+from restante_reader.table import make_lines
 from restante_reader.verify import verify
 from restante_reader.walk import content, walk
 
@@ -592,6 +595,61 @@ class TestSegment(Case):
         shutil.rmtree(folder / "segments")
         self.rejects(folder, "", NotAnArchive)
 
+    def replaced(self):
+        """An archive of three segments, and what a merge makes of it: puts one for all of them, and deletes them."""
+        b, _, _ = small()
+        kinds = (CHUNK,), (CHUNK_LIST, TREE), (PAGE,)
+        parts = [b.without(*(id for id, (kind, _) in b.objects.items() if kind not in of)) for of in kinds]
+        folder = self.folder(*(part.segment() for part in parts))
+        old, merged = list((folder / "segments").iterdir()), b.segment()
+
+        def merge(with_new=True):
+            if with_new:
+                (folder / "segments" / f"{merged[-32:].hex()}.rst").write_bytes(merged)
+            for path in old:
+                path.unlink(missing_ok=True)
+        return folder, merge
+
+    def test_replaced(self):
+        """F-016: what is gone is looked for in the segments that there are then."""
+        folder, merge = self.replaced()
+        expected, known = contents(Archive(str(folder))), Archive(str(folder))
+        others = [Archive(str(folder)) for _ in range(2)]
+        merge()
+        self.assertEqual(contents(known), expected)
+        self.assertEqual(len(known.segments), 1)
+        self.assertEqual(verify(others[0]), [])
+        self.assertEqual(len(others[1].moments()), 1)
+        # Between the list and the opening, and no more often than that is tried.
+        real = archive_module.Segment
+        for with_new in (True, False):
+            folder, merge = self.replaced()
+            opened = []
+
+            def late(*arguments):
+                opened.append(arguments)
+                if len(opened) == 2:
+                    merge(with_new)
+                return real(*arguments)
+            with mock.patch.object(archive_module, "Segment", late):
+                archive = Archive(str(folder))
+            self.assertEqual(archive.problems, [])
+            self.assertLess(len(opened), 5)
+            self.assertEqual(contents(archive), expected if with_new else {})
+        # What is listed, and never there
+        with mock.patch.object(Archive, "listed", lambda *_: {"0" * 64 + ".rst"}):
+            self.assertEqual(Archive(str(folder)).segments, [])
+
+    def test_lost(self):
+        """F-016: what no other segment has is damage all the same."""
+        folder, _ = self.replaced()
+        archive = Archive(str(folder))
+        self.assertEqual(len(archive.moments()), 1)
+        for segment in archive.segments:
+            if segment.find(archive.moments()[0].snapshot.root):
+                os.unlink(segment.path)
+        self.assertEqual({problem.requirement for problem in verify(archive)}, {"F-081"})
+
     def test_newer(self):
         """F-014: what is newer than the config is damaged."""
         b, _, _ = small()
@@ -784,6 +842,34 @@ class TestDeltas(Case):
                                             id_of(PAGE, list(b.objects.values())[-1][1]), 1)
         self.rejects(self.write(b.segment()), "F-041")
 
+    def test_baseless(self):
+        """F-045: a delta that lacks a base, its own or one behind it, is damage only where a snapshot needs it."""
+        b = self.chain(3)
+        ids = list(b.objects)
+        other = Builder()
+        other.snapshot(other.leaf(entry(b"a", file_node(5, 1, other.chunk(b"needs")))))
+        for missing in range(3):
+            rest = b.without(ids[missing], *(id for id, (kind, _) in b.objects.items() if kind == PAGE))
+            self.accepts(self.folder(rest.segment(), other.segment()))
+            self.rejects(self.folder(b.without(ids[missing]).segment(), other.segment()), "F-081")
+        # The same of a tree and of a list, which others name.
+        for needed in (True, False):
+            b, _, _ = small()
+            for kind, plain in list(b.objects.values()):
+                if kind in (CHUNK_LIST, TREE):
+                    c = b.without()
+                    c.delta(kind, plain, b"which is nowhere")
+                    if needed:
+                        self.rejects(self.write(c.segment()), "F-081")
+                    else:
+                        c = c.without(*(id for id, (kind, _) in c.objects.items() if kind == PAGE))
+                        self.accepts(self.folder(c.segment(), other.segment()))
+        # What else is wrong with one that nobody needs is damage.
+        c = Builder()
+        c.chunk(self.OLD)
+        c.delta(CHUNK, self.NEW, self.OLD, frame=b"no frame")
+        self.rejects(self.folder(c.segment(), other.segment()), "F-037")
+
     def test_copies(self):
         """F-044: a copy that lacks its base, or whose base is damaged, costs nothing that has another."""
         b = self.chain(3)
@@ -845,6 +931,62 @@ class TestDeltas(Case):
         done = subprocess.run([sys.executable, "-c", run, self.file, id.hex()], cwd=HERE,
                               capture_output=True, text=True)
         self.assertEqual(done.stdout, f"{size + 2}\n", done.stderr)
+
+
+class TestTables(Case):
+    HEAD = struct.Struct("<8sHHIII16sII16s")
+
+    def table(self, covered, change=lambda rows: None, line_count=1, archive_id=ARCHIVE_ID, version=1):
+        """covered: (seal, length, ids); change: of the rows. Name and bytes."""
+        covered = sorted(covered)
+        rows = sorted((id, n, i) for n, (_, _, ids) in enumerate(covered) for i, id in enumerate(sorted(ids)))
+        change(rows)
+        front = self.HEAD.pack(b"\x89RSTI\r\n\x1a", version, 0, 0, 0, len(covered), archive_id, len(rows),
+                               line_count, bytes(16))
+        front += b"".join(struct.pack("<32sQII", seal, length, len(ids), 0) for seal, length, ids in covered)
+        body = front + b"".join(struct.pack("<32sII", *row) for row in rows)
+        body += bytes(-len(body) % 64)
+        body += make_lines([id for id, _, _ in rows], line_count) if line_count else b""
+        return (derive("restante 2026 index table v1", front).hex() + ".rsi",
+                body + derive("restante 2026 index table check v1", body))
+
+    def test_tables(self):
+        """Section 16: tables are compared with the directories, and cost nothing."""
+        b, _, _ = small()
+        pages = [id for id, (kind, _) in b.objects.items() if kind == PAGE]
+        data, page = b.without(*pages), b.without(*(id for id in b.objects if id not in pages))
+        segments = [data.segment(), page.segment()]
+        told = [(one[-32:], len(one), list(part.objects)) for one, part in zip(segments, (data, page))]
+        absent = bytes(32), 500, [bytes(31) + b"\1", bytes(31) + b"\2"]
+        expected = contents(Archive(str(self.folder(*segments))))
+
+        def accepts(*tables):
+            folder = self.folder(*segments)
+            (folder / "index").mkdir()
+            for name, table in tables:
+                (folder / "index" / name).write_bytes(table)
+            found = problems_of(folder)
+            self.assertEqual(contents(Archive(str(folder))), expected)
+            return [problem.requirement for problem in found]
+
+        def swap(rows):
+            rows[0], rows[1] = (*rows[0][:2], rows[1][2]), (*rows[1][:2], rows[0][2])
+        name, good = self.table(told[:1])
+        self.assertEqual(accepts((name, good), self.table([told[0], absent], line_count=5), ("x.rsi", b"x")), [])
+        self.assertEqual(accepts(self.table([(told[0][0], 1, told[0][2])])), [])  # of another length
+        for i in (0, 8, 10, 12, 20, 40, 44, 70, 100, 120, len(good) - 100, len(good) - 1):
+            bad = bytearray(good)
+            bad[i] ^= 1
+            self.assertEqual(len(accepts((name, bad))), 1, i)
+            self.assertEqual(len(accepts((name, good[:i]))), 1, i)
+        self.assertEqual(accepts(("0" * 64 + ".rsi", good)), ["F-120"])
+        self.assertEqual(accepts(self.table(told)), ["F-124"])
+        self.assertEqual(accepts(self.table(told[:1], change=swap)), ["F-121"])
+        self.assertEqual(accepts(self.table(told[:1], change=list.reverse)), ["F-121"])
+        self.assertEqual(accepts(self.table([(*told[0][:2], told[0][2][1:])])), ["F-121"])
+        self.assertEqual(accepts(self.table(told[:1], archive_id=bytes(16))), ["F-120"])
+        self.assertEqual(accepts(self.table(told[:1], version=2)), ["F-120"])
+        self.assertEqual(accepts(self.table(told[:1], line_count=0)), ["F-120"])
 
 
 class TestDamage(Case):
@@ -1134,9 +1276,9 @@ class TestObjects(Case):
             objects.decode_page(page_bytes(*entries))
         for entries, requirement in (
                 ((), "section 9"), (((b"no snapshot", (0, 0)),), "F-002"),
-                (((x, (0, 10**9)),), "section 9"), (((x, (0, 0), (1, 65536)),), "F-100"),
-                (((x, (0, 0), (1, 2**64 - 1)),), "F-100"),
-                (((x, (0, 0), (1, 32768)), (x, (0, 0), (1, 32767))), "F-100"),
+                (((x, (0, 10**9)),), "section 9"), (((x, (0, 0), (1, 65536)),), "F-088"),
+                (((x, (0, 0), (1, 2**64 - 1)),), "F-088"),
+                (((x, (0, 0), (1, 32768)), (x, (0, 0), (1, 32767))), "F-088"),
                 (((x, (0, 0), (0, 1)),), "F-083"), (((x, (0, 0), (-1, 1)),), "F-083"),
                 (((x, (0, 0), (5, 1), (-5, 1)),), "F-083"),
                 (((x, (0, 0), (2**63 - 1, 1), (1, 1)),), "F-083"),
@@ -1146,10 +1288,11 @@ class TestObjects(Case):
 
     def test_contents(self):
         x, t = self.id, (5, 0)
-        for pages, series in (([], []), ([(x, t, t, 1), (x, t, (6, 1), 2**64 - 1)], []),
+        for pages, series in (([], []), ([(x, t, t, 1), (x, t, (6, 1), 65536)], []),
                               ([], [(b"h" * 1024, b"c" * 256, (b"", b"\xff"), t)] * 2)):
             objects.decode_contents(contents_bytes(pages, series))
         for pages, series, requirement in (
+                ([(x, t, t, 65537)], [], "F-088"), ([(x, t, t, 2**64 - 1)], [], "F-088"),
                 ([(x, t, t, 0)], [], "section 9"), ([(x, t, (4, 10**9 - 1), 1)], [], "section 9"),
                 ([(x, t, (7, 0), 1), (x, (6, 0), (9, 0), 1)], [], "section 9"),
                 ([(x, (0, 10**9), t, 1)], [], "section 9"), ([], [(b"\xff", None, (), t)], "section 1"),

@@ -6,6 +6,7 @@
 mod archives;
 mod chunking;
 mod deltas;
+mod derived;
 mod maker;
 mod objects;
 mod pages;

@@ -341,6 +341,7 @@ fn a_copy_takes_no_more_room() {
     }
 }
 
+// F-015, F-017
 #[test]
 fn a_file_is_an_archive_by_itself() {
     for seed in 0..20 {
@@ -438,6 +439,7 @@ fn a_file_that_is_damaged_anywhere_is_never_believed() {
     assert!(looked_at(&noise(1, 5000)).is_err());
 }
 
+// F-097, F-099
 #[test]
 fn what_is_condemned_in_the_target_is_copied_again() {
     let (_, source) = history(21, 8, fine_config());

@@ -170,6 +170,7 @@ fn damage_to_a_base_costs_all_its_deltas() {
     assert!(dependent > 3, "{dependent} deltas");
 }
 
+// F-094
 #[test]
 fn every_truncation_is_noticed() {
     for sample in [sample(), sample_of_deltas()] {
@@ -195,6 +196,7 @@ fn every_truncation_is_noticed_in(sample: &Sample) {
     }
 }
 
+// F-094
 #[test]
 fn the_loss_of_a_segment_is_told_exactly() {
     for sample in [sample(), sample_of_deltas()] {

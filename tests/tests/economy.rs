@@ -61,13 +61,15 @@ fn take_counted(
     (taken, puts)
 }
 
-// F-090
+// F-015, F-090
 fn assert_snapshot_is_last(archive: &Archive, taken: &Taken, puts: &[(Name, usize)]) {
     let pages = pages_of(archive);
     let page = pages.iter().find(|(_, snapshots)| snapshots.contains(&taken.id));
     let (page, _) = page.expect("the snapshot is in a page");
     let at = archive.reader().index().find(page).expect("the page is stored");
     assert_eq!(Some(at.segment.name), puts.last().map(|(name, _)| *name));
+    let mut objects = at.segment.directory.objects.iter();
+    assert!(objects.all(|object| object.kind.is_of_catalog()));
     let before: HashSet<Name> = puts[..puts.len() - 1].iter().map(|(name, _)| *name).collect();
     assert!(!before.contains(&at.segment.name), "no segment is put twice");
 }
@@ -81,7 +83,7 @@ fn chunk_ranges(archive: &Archive) -> HashSet<(Name, Range<u64>)> {
         .collect()
 }
 
-// F-080, F-090
+// F-080, F-084, F-090
 #[test]
 fn an_unchanged_tree_costs_one_small_segment() {
     let (source, workload) = (Place::new(), Workload::tiny());

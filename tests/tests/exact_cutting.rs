@@ -274,6 +274,7 @@ fn parent(rng: &mut Rng, case: &Case) -> Vec<Expected> {
     case.rules.chunks(&before, &inside)
 }
 
+// F-050
 #[test]
 fn without_a_parent() {
     cases("without a parent", 1, |rng| check(&small_case(rng), &[]));
@@ -438,6 +439,7 @@ fn lengths_that_no_chunk_has_are_ignored() {
     }
 }
 
+// F-051
 #[test]
 fn chunks_of_the_default_sizes() {
     let rules = Rules::new(Chunker::default());

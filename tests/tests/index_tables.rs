@@ -174,6 +174,7 @@ fn with_tables_everything_is_as_without() {
     assert_as_without(&files, &mut steps, "untouched");
 }
 
+// F-124
 #[test]
 fn an_archive_with_tables_is_opened_without_its_data() {
     let (_, store, _) = tabled(30);
@@ -202,6 +203,7 @@ fn an_archive_with_tables_is_opened_without_its_data() {
     assert!(recorder.take_calls().iter().any(is_of_covered));
 }
 
+// F-120, F-123
 #[test]
 fn tables_may_be_lost_cut_or_damaged() {
     let (mut steps, store, _) = tabled(24);
@@ -246,6 +248,7 @@ fn tables_may_be_lost_cut_or_damaged() {
     assert_as_without(&swapped, &mut steps, "under another's name");
 }
 
+// F-120, F-125
 #[test]
 fn a_damaged_table_is_named_and_written_anew() {
     let (mut steps, store, _) = tabled(5);
@@ -289,6 +292,7 @@ fn forged(archive: &Archive, store: &MemoryStore, forge: impl Fn(Row) -> Row) ->
         .0
 }
 
+// F-121, F-123
 #[test]
 fn a_table_that_lies_is_found_out() {
     let lies: [fn(Row) -> Row; 3] = [
@@ -348,6 +352,7 @@ fn of_everything(archive: &Archive, store: &MemoryStore) {
     write_table(store, archive.config().archive, &covered, rows).expect("write");
 }
 
+// F-124
 #[test]
 fn a_table_that_hides_snapshots_makes_prune_delete_nothing_of_theirs() {
     let (store, mut archive) = in_memory(fine_config());
@@ -369,6 +374,7 @@ fn a_table_that_hides_snapshots_makes_prune_delete_nothing_of_theirs() {
     assert!(read_everything(&open(&store_of(&without_tables(&store.files())))) == expected);
 }
 
+// F-016, F-089
 #[test]
 fn what_others_merge_forget_and_prune_is_found_where_it_is_now() {
     let (mut steps, store, mut writer) = tabled(20);
@@ -404,6 +410,7 @@ fn what_others_merge_forget_and_prune_is_found_where_it_is_now() {
     assert_as_without(&store.files(), &mut steps, "pruned");
 }
 
+// F-122, F-126
 #[test]
 fn tables_of_what_is_gone_lead_nowhere_and_are_cleared_away() {
     let (mut steps, store, mut writer) = tabled(12);
@@ -433,6 +440,7 @@ fn tables_of_what_is_gone_lead_nowhere_and_are_cleared_away() {
     assert_clean(&archive);
 }
 
+// F-097
 #[test]
 fn condemned_segments_are_avoided_in_tables_too() {
     let (mut steps, store, mut writer) = tabled(12);

@@ -37,6 +37,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+// F-016, F-045, F-089, F-091, F-096, F-098, F-099
 #[test]
 fn every_life_keeps_what_was_taken_and_leaves_nothing_else() {
     let (first, count) = (number("RESTANTE_LIVES_FROM", 0), number("RESTANTE_LIVES", LIVES));

@@ -156,6 +156,7 @@ fn a_part_of_a_snapshot_comes_back_under_its_last_name() {
     assert!(matches!(outside, Err(Error::Request(_))));
 }
 
+// F-050
 #[test]
 fn holes_and_links_keep_their_economy() {
     let source = Place::new();

@@ -255,7 +255,7 @@ fn decoded_of(vector: &Value) -> Option<Value> {
     Some(decoded)
 }
 
-// F-001 to F-004, F-042, F-060 to F-063, F-070 to F-072, F-100
+// F-001 to F-005, F-042, F-060 to F-063, F-070 to F-072, F-088, F-100
 #[test]
 fn objects() {
     for vector in vectors("objects.json") {
@@ -449,6 +449,7 @@ fn cases() -> Vec<PathBuf> {
     folders
 }
 
+// F-010, F-015, F-017, F-045, F-080, F-091, F-097, F-122
 #[test]
 fn accepted_archives() {
     for folder in cases() {
@@ -463,7 +464,7 @@ fn accepted_archives() {
     }
 }
 
-// F-002, F-004, F-010 to F-014, F-020, F-030 to F-037, F-039 to F-041, F-043, F-044, F-060 to F-062, F-070, F-072, F-076, F-081
+// F-002, F-004, F-005, F-010 to F-014, F-020, F-030 to F-037, F-039 to F-041, F-043, F-044, F-060 to F-062, F-070, F-072, F-076, F-081, F-085 to F-088, F-094, F-120, F-121, F-123, F-124
 #[test]
 fn rejected_archives() {
     let mut wrong = Vec::new();

@@ -180,6 +180,7 @@ mod tests {
         bytes
     }
 
+    // F-051
     #[test]
     fn the_average_is_near_what_was_asked_for() {
         let bytes = xof("average", 32 << 20);
@@ -189,6 +190,7 @@ mod tests {
         assert!((48 << 10..96 << 10).contains(&mean), "{mean}");
     }
 
+    // F-051
     #[test]
     fn zeros_cut_at_max() {
         let cutter = Cutter::new(&Chunker::default());

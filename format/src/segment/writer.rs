@@ -356,6 +356,7 @@ mod tests {
         assert_eq!(opened.directory.deltas.len(), 1);
     }
 
+    // F-097
     #[test]
     fn a_name_that_is_taken_is_left_to_others() {
         let first = sealed();

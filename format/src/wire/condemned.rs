@@ -35,6 +35,7 @@ pub fn decode_condemned(seal: Id, bytes: &[u8]) -> Result<i64, Flaw> {
 mod tests {
     use super::*;
 
+    // F-097
     #[test]
     fn no_byte_can_change_unnoticed() {
         let seal = Id([7; 32]);

@@ -142,6 +142,7 @@ mod tests {
         assert_eq!(encode_page(&[entry]), None);
     }
 
+    // F-083, F-088
     #[test]
     fn what_times_claim_is_not_believed() {
         let page = |steps: Vec<(i64, u64)>| {

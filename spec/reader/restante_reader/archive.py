@@ -6,7 +6,7 @@ import stat
 import struct
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Iterator
+from typing import Callable, Iterator, TypeVar
 
 from blake3 import blake3
 
@@ -22,6 +22,8 @@ CONFIG = struct.Struct("<8sHHIII16sqIIIIQQ32si28s32s")
 CONFIG_CONTEXT = "restante 2026 config v1"
 SEGMENT_NAME = re.compile(r"([0-9a-f]{64})\.rst")
 CACHE_BYTES = 64 << 20
+LISTINGS = 10  # how often what is gone is looked for again
+Found = TypeVar("Found")
 
 assert CONFIG.size == 176
 
@@ -183,6 +185,10 @@ class Archive:
         self.blocks = Cache(CACHE_BYTES)
         self.nodes = Cache(CACHE_BYTES // 4)
         self.bad_copies: set[tuple[bytes, bytes]] = set()  # seal and id; found by verify
+        self.asked: set[bytes] = set()  # ids of all objects that were looked for, bases included
+        self.root: str | None = None  # the folder, where it is one
+        self.names: set[str] = set()  # the segments that were listed last
+        self.refused: set[str] = set()  # those of them that are damaged
         self.lists: dict[bytes, tuple[int, int, bool]] = {}  # see walk.check_list
         if os.path.isfile(path):
             self.segments.append(Segment(path, os.path.basename(path), None))
@@ -193,30 +199,82 @@ class Archive:
 
     def open_folder(self, path: str):
         config = os.path.join(path, "config")
-        folder = os.path.join(path, "segments")
-        files = {name: match[1] for name in sorted(os.listdir(folder) if os.path.isdir(folder) else ())
-                 if (match := SEGMENT_NAME.fullmatch(name))  # F-010
-                 and stat.S_ISREG(os.stat(os.path.join(folder, name), follow_symlinks=False).st_mode)}
+        self.root = path
         if not os.path.isfile(config):
-            if files:
+            if self.listed("segments", SEGMENT_NAME):
                 raise Damaged("section 11", "config", "missing, though there are segments")
             raise NotAnArchive(f"{path}: has no config")
-        archive_id = check_config(read_at(config, 0, CONFIG.size + 1))
-        for name, seal in files.items():
-            label = f"segments/{name}"
+        self.id = check_config(read_at(config, 0, CONFIG.size + 1))
+        self.look_again()
+
+    def listed(self, folder: str, pattern: re.Pattern) -> set[str]:
+        """The files of a folder that have such a name; others are not looked at (F-010)."""
+        def is_file(name: str) -> bool:
             try:
-                segment = Segment(os.path.join(folder, name), label, bytes.fromhex(seal))
-                if segment.archive_id != archive_id:
-                    segment.fail("F-013", 24, "it belongs to another archive")
-                self.segments.append(segment)
-            except Damaged as damage:
-                self.problems.append(damage)
+                return stat.S_ISREG(os.stat(os.path.join(self.root, folder, name), follow_symlinks=False).st_mode)
+            except FileNotFoundError:  # deleted since it was listed
+                return False
+        try:
+            names = os.listdir(os.path.join(self.root, folder))
+        except (FileNotFoundError, NotADirectoryError):
+            return set()
+        return {name for name in names if pattern.fullmatch(name) and is_file(name)}
+
+    def look_again(self) -> bool:
+        """Lists the segments and opens those that are new (F-016). True if there are others than before.
+
+        One that is gone when it is opened was replaced since it was listed: then they are listed again.
+        """
+        if self.root is None:
+            return False
+        before = self.names
+        for _ in range(LISTINGS):
+            self.names = self.listed("segments", SEGMENT_NAME)
+            known = [segment for segment in self.segments if os.path.basename(segment.path) in self.names]
+            opened = {os.path.basename(segment.path) for segment in known} | self.refused
+            new = [self.open_segment(name) for name in sorted(self.names - opened)]
+            self.segments = known + [segment for segment in new if segment]
+            if len(self.segments) == len(self.names - self.refused):
+                break
+        return self.names != before
+
+    def open_segment(self, name: str) -> Segment | None:
+        """None if it is damaged, or gone."""
+        try:
+            segment = Segment(os.path.join(self.root, "segments", name), f"segments/{name}", bytes.fromhex(name[:64]))
+            if segment.archive_id != self.id:
+                segment.fail("F-013", 24, "it belongs to another archive")
+            return segment
+        except FileNotFoundError:
+            return None
+        except Damaged as damage:
+            self.problems.append(damage)
+            self.refused.add(name)
+            return None
+
+    def settled(self, work: Callable[[], tuple[Found, list[Damaged]]]) -> tuple[Found, list[Damaged]]:
+        """What `work` finds, and what it finds wrong: begun anew while segments come and go that could be why (F-016)."""
+        for _ in range(LISTINGS):
+            names = self.names
+            found, problems = work()
+            if not problems:
+                break
+            self.look_again()
+            if self.names == names:
+                break
+        return found, problems
+
+    def copies(self, id: bytes) -> list[tuple[Segment, ObjectEntry]]:
+        return [(segment, entry) for segment in self.segments
+                if (entry := segment.find(id)) and (segment.seal, id) not in self.bad_copies]
 
     def find(self, id: bytes, kind: int) -> list[tuple[Segment, ObjectEntry]]:
         """All copies of an object, those that are whole first (F-044); at least one."""
         what = f"{KIND_NAMES[kind]} {id.hex()}"
-        copies = [(segment, entry) for segment in self.segments
-                  if (entry := segment.find(id)) and (segment.seal, id) not in self.bad_copies]
+        self.asked.add(id)
+        copies = self.copies(id)
+        if not copies and self.look_again():
+            copies = self.copies(id)
         if not copies:
             raise Damaged("F-081", what, "no good copy is in the archive")
         copies = [copy for copy in copies if copy[1].kind == kind]
@@ -236,9 +294,34 @@ class Archive:
 
     def read(self, id: bytes, kind: int) -> bytes:
         """The plain bytes of an object, from the first copy that is not damaged."""
+        for _ in range(LISTINGS):
+            names = self.names
+            try:
+                return Reading(self).object(id, kind)
+            except Damaged:
+                self.look_again()
+                if self.names == names:
+                    raise
         return Reading(self).object(id, kind)
 
+    def lacks_a_base(self, base: bytes) -> bool:
+        """Whether what has this base cannot be decoded since this, or one behind it, is in no segment (F-045)."""
+        ahead, seen, is_missing = [base], set(), False
+        while ahead:
+            if (id := ahead.pop()) in seen:
+                continue
+            seen.add(id)
+            copies = [(segment, entry) for segment in self.segments if (entry := segment.find(id))]
+            deltas = [delta for segment, entry in copies if (delta := segment.delta_of(entry))]
+            if len(deltas) < len(copies):
+                return False
+            is_missing |= not copies
+            ahead += [delta.base for delta in deltas]
+        return is_missing
+
     def decode(self, id: bytes, kind: int):
+        self.asked.add(id)
+
         def make():
             plain = self.read(id, kind)
             return DECODE[kind](plain, f"{KIND_NAMES[kind]} {id.hex()}"), len(plain)
@@ -266,6 +349,9 @@ class Archive:
 
         This reader reads all pages, so it needs no contents; it checks them all the same.
         """
+        return self.settled(self.look_through)
+
+    def look_through(self) -> tuple[list[Moment], list[Damaged]]:
         moments: dict[tuple[tuple[int, int], bytes], Moment] = {}
         problems: list[Damaged] = []
         for segment in self.segments:

@@ -338,7 +338,7 @@ def decode_page(plain: bytes, what: str = "page") -> Page:
         # Before anything is made of it: a few bytes can claim any number.
         room -= 1 + sum(count for _, count in steps)
         if room < 0:
-            d.fail("F-100", "steps", f"more than {MAX_MOMENTS} times")
+            d.fail("F-088", "steps", f"more than {MAX_MOMENTS} times")
         entries.append(PageEntry(snapshot, decoded, make_times(d, first, steps)))
     d.end()
     return Page(entries)
@@ -393,6 +393,8 @@ def decode_contents(plain: bytes, what: str = "contents") -> Contents:
     pages: list[PageNote] = []
     for _ in range(d.count("pages")):
         note = PageNote(d.id("id"), time("first"), time("last"), d.uint("moments"))
+        if note.moments > MAX_MOMENTS:
+            d.fail("F-088", "pages", f"a page of {note.moments} moments")
         if note.moments == 0 or note.first > note.last:
             d.fail("section 9", "pages", "a page of no moments, or with its last before its first")
         if pages and note.first < pages[-1].last:

@@ -241,7 +241,10 @@ class Segment:
         """The plain bytes of a block, checked."""
         block = self.block_entry(index)
         where = f"{self.label}, block {index} at byte {block.offset}"
-        stored = read_at(self.path, block.offset, block.stored)
+        try:
+            stored = read_at(self.path, block.offset, block.stored)
+        except FileNotFoundError:  # the archive looks what stands for it now
+            raise Damaged("F-016", self.label, "is gone since it was opened") from None
         if len(stored) != block.stored:
             raise Damaged("F-030", where, "the file ends within it")
         if blake3(stored).digest() != block.check:

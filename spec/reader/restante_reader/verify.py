@@ -5,28 +5,54 @@ from .codec import MAX_NESTING
 from .errors import Damaged
 from .objects import DECODE, KIND_NAMES
 from .segment import ObjectEntry
+from .table import check_tables
 from .walk import Directory, check_content
 
 
 def verify(archive: Archive) -> list[Damaged]:
+    return archive.settled(lambda: (None, check(archive)))[1]
+
+
+def check(archive: Archive) -> list[Damaged]:
     problems = list(archive.problems)
-    check_bytes(archive, problems)
+    baseless = check_bytes(archive, problems)
+    archive.asked.clear()
+    archive.lists.clear()  # what is known of a list is not asked for again
     heights: dict[bytes, int] = {}
     moments, unfit = archive.catalogue()
     problems += unfit
     for moment in moments:
         check_tree(archive, moment.snapshot.root, heights, problems)
+    needed = with_bases(archive, archive.asked) if baseless else set()
+    problems += [damage for id, damage in baseless if id in needed]
+    problems += check_tables(archive)
     unique: dict[str, Damaged] = {}
     for problem in problems:
         unique.setdefault(str(problem), problem)
     return list(unique.values())
 
 
-def check_bytes(archive: Archive, problems: list[Damaged]):
+def with_bases(archive: Archive, ids: set[bytes]) -> set[bytes]:
+    """These objects, and all that copies of them are made from."""
+    needed, ahead = set(ids), list(ids)
+    while ahead:
+        id = ahead.pop()
+        for segment in archive.segments:
+            entry = segment.find(id)
+            delta = segment.delta_of(entry) if entry else None
+            if delta and delta.base not in needed:
+                needed.add(delta.base)
+                ahead.append(delta.base)
+    return needed
+
+
+def check_bytes(archive: Archive, problems: list[Damaged]) -> list[tuple[bytes, Damaged]]:
     """Every block, and every object in it, whether something names it or not.
 
-    Copies that turn out bad are noted in the archive, so that what needs them is told later.
+    Copies that turn out bad are noted in the archive, so that what needs them is told later. The answer is the
+    deltas that lack a base: damage only if a snapshot needs them (F-045).
     """
+    baseless: list[tuple[bytes, Damaged]] = []
     for segment in archive.segments:
         objects_of: list[list[ObjectEntry]] = [[] for _ in range(segment.blocks)]
         for index in range(segment.objects):
@@ -43,13 +69,18 @@ def check_bytes(archive: Archive, problems: list[Damaged]):
                 try:
                     plain = archive.read_copy(segment, entry)
                 except Damaged as damage:
-                    problems.append(damage)
+                    delta = segment.delta_of(entry)
+                    if delta and archive.lacks_a_base(delta.base):
+                        baseless.append((entry.id, damage))
+                    else:
+                        problems.append(damage)
                     archive.bad_copies.add((segment.seal, entry.id))
                     continue
                 try:
                     DECODE[entry.kind](plain, f"{KIND_NAMES[entry.kind]} {entry.id.hex()}")
                 except Damaged as damage:
                     problems.append(damage)
+    return baseless
 
 
 def check_tree(archive: Archive, root: bytes, heights: dict[bytes, int], problems: list[Damaged]):

@@ -46,6 +46,7 @@ pub fn accepted() -> Vec<Case> {
     ]);
     cases.extend(super::deltas::accepted());
     cases.extend(super::pages::accepted());
+    cases.extend(super::derived::accepted());
     cases
 }
 

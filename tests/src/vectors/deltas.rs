@@ -70,6 +70,7 @@ pub(super) fn accepted() -> Vec<Case> {
         frames(),
         magic(),
         both_ways(),
+        garbage(),
     ]);
     cases
 }
@@ -229,6 +230,34 @@ fn both_ways() -> Case {
     maker.accepted(
         "delta-both-ways",
         "two versions, each whole and as a delta of the other",
+        archive(&maker, &segments, None),
+    )
+}
+
+/// As a prune leaves them in segments that are needed for something else (F-045): their bases went, since nobody needed them either.
+fn garbage() -> Case {
+    let [kept, gone, first, second, other] = [0, 1, 2, 3, 5].map(version);
+    let maker = of_files("delta-garbage-without-base", &[&kept]);
+    let tree = |name: &str| {
+        let mut maker = Maker::new("");
+        maker.tree(&[Item::file(name, name.as_bytes())]);
+        let (.., plain) = maker.objects.pop().expect("the tree comes last");
+        plain
+    };
+    let segments = [
+        vec![chunk(&kept), delta(&first, &gone)],
+        vec![
+            delta(&second, &first).with(|delta| delta.generation = 2),
+            chunk(&other),
+        ],
+        vec![Laid::delta(Kind::Tree, &tree("new"), &tree("gone"))],
+        rest(&maker),
+    ]
+    .map(|block| vec![block]);
+    let segments: Vec<&[Vec<Laid>]> = segments.iter().map(Vec::as_slice).collect();
+    maker.accepted(
+        "delta-garbage-without-base",
+        "deltas that no snapshot needs, and of which a base is in no segment",
         archive(&maker, &segments, None),
     )
 }

@@ -848,18 +848,18 @@ fn pages() -> Vec<Value> {
         ),
         bad("time", "section 9", (0, 1_000_000_000), &[]),
         bad("nanoseconds of 33 bits", "section 1", (0, 1 << 32), &[]),
-        bad("65,537 times", "F-100", at(0), &[(1, 1), (0, most - 1)]),
-        bad("2^64 times", "F-100", at(0), &[(1, u64::MAX)]),
+        bad("65,537 times", "F-088", at(0), &[(1, 1), (0, most - 1)]),
+        bad("2^64 times", "F-088", at(0), &[(1, u64::MAX)]),
         bad(
             "2^64 times in two runs",
-            "F-100",
+            "F-088",
             at(0),
             &[(1, 1 << 63), (1, 1 << 63)],
         ),
         reject(
             "page",
             "65,537 times in two entries",
-            "F-100",
+            "F-088",
             page_bytes(&[half, of(at(0), &[(1, most / 2 - 1)])]),
         ),
         bad("a time twice", "F-083", at(0), &[(0, 1)]),
@@ -933,9 +933,9 @@ fn contents() -> Vec<Value> {
     );
     let nobody: RawSeries = (vec![], None, vec![], (i64::MIN, 999_999_999));
     let three: [RawNote; 3] = [
-        (1, at(5), at(9), 70_000),
+        (1, at(5), at(9), 65_536),
         (2, at(9), at(9), 1),
-        (3, (9, 1), (i64::MAX, 999_999_999), u64::MAX),
+        (3, (9, 1), (i64::MAX, 999_999_999), 250),
     ];
     let plain = contents_bytes(&three, std::slice::from_ref(&mail));
     let changed = |name: &str, why: &str, number: usize, note: RawNote| {
@@ -991,6 +991,13 @@ fn contents() -> Vec<Value> {
             (1, at(5), (4, 999_999_999), 1),
         ),
         changed("a page without moments", "section 9", 1, (2, at(9), at(9), 0)),
+        changed("a page of 65,537 moments", "F-088", 1, (2, at(9), at(9), 65_537)),
+        changed(
+            "a page of 2^64 - 1 moments",
+            "F-088",
+            1,
+            (2, at(9), at(9), u64::MAX),
+        ),
         changed("first time", "section 9", 0, (1, (5, 1_000_000_000), at(9), 1)),
         changed("last time", "section 9", 0, (1, at(5), (8, 1_000_000_000), 1)),
         bad(

@@ -57,6 +57,7 @@ fn accepted_case(maker: &Maker, name: &str, what: &str, segments: &[&[Id]]) -> C
 pub(super) fn accepted() -> Vec<Case> {
     vec![
         ticks(),
+        ticks_without_their_state(),
         merged(),
         without_contents(),
         equal_times(),
@@ -78,6 +79,15 @@ fn ticks() -> Case {
         "a state and three ticks of it, a segment each",
         &segments,
     )
+}
+
+/// When it was taken is forgotten, and one tick is of a time before (F-080).
+fn ticks_without_their_state() -> Case {
+    let mut maker = Maker::new("ticks-without-their-state");
+    let state = state(&mut maker, "ms-mail", 0);
+    let page = maker.page(&[seen(&state, [-60, 60, 120])]);
+    let what = "ticks of a state that is no moment any more";
+    accepted_case(&maker, "ticks-without-their-state", what, &[&[page]])
 }
 
 /// Three pages of two connectors, one behind the other, and of one state its ticks only: what it was taken at is forgotten.
@@ -239,9 +249,9 @@ fn broken_pages() -> Vec<Case> {
         broken_page("page-undecodable", "section 9", b"not a page"),
         broken_page("page-of-nothing", "section 9", &page(&[])),
         broken_page("page-snapshot-undecodable", "section 9", &no_snapshot),
-        broken_page("page-too-many-times", "F-100", &one(0, &[(1, many)])),
-        broken_page("page-far-too-many-times", "F-100", &one(0, &[(1, u64::MAX)])),
-        broken_page("page-too-many-times-in-all", "F-100", &page(&[half, more])),
+        broken_page("page-too-many-times", "F-088", &one(0, &[(1, many)])),
+        broken_page("page-far-too-many-times", "F-088", &one(0, &[(1, u64::MAX)])),
+        broken_page("page-too-many-times-in-all", "F-088", &page(&[half, more])),
         broken_page("page-time-twice", "F-083", &one(0, &[(0, 1)])),
         broken_page("page-times-descending", "F-083", &one(0, &[(5, 2), (-11, 1)])),
         broken_page("page-step-too-long", "F-083", &one(0, &[(i64::MAX, 2)])),

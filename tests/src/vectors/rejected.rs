@@ -55,6 +55,7 @@ pub fn rejected() -> Vec<Case> {
     cases.extend(compressed());
     cases.extend(contents());
     cases.extend(super::deltas::rejected());
+    cases.extend(super::derived::rejected());
     cases
 }
 

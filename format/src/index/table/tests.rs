@@ -173,6 +173,7 @@ fn few_absent_ids_lead_to_rows() {
     assert!(passing < 20_000 / 20, "{passing} of 20,000 pass");
 }
 
+// F-125
 #[test]
 fn merged_tables_are_as_if_built_at_once() {
     let store = store();
@@ -195,6 +196,7 @@ fn merged_tables_are_as_if_built_at_once() {
     assert_eq!(merge(&[&tables[2], &again, &tables[0]]).0, name);
 }
 
+// F-122, F-125
 #[test]
 fn a_merge_leaves_out_what_is_gone() {
     let store = store();
