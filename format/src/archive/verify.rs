@@ -110,7 +110,8 @@ impl Archive {
             VerifyLevel::Quick => checked as u64,
             VerifyLevel::Full => index.object_count() as u64,
         };
-        lost.retain(|id, _| !baseless.contains(id));
+        // The node of a directory, which is met with the whole of it, costs snapshots all the same.
+        lost.retain(|id, damaged| !baseless.contains(id) || !damaged.snapshots.is_empty());
         report.damaged.extend(lost.into_values());
         Ok(report)
     }

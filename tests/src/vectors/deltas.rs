@@ -3,7 +3,7 @@
 use restante_format::id::{Id, Kind};
 use restante_format::limits::CHAIN;
 use restante_format::model::Snapshot;
-use restante_format::wire::{DELTA_ENTRY_BYTES, OBJECT_ENTRY_BYTES};
+use restante_format::wire::{Child, DELTA_ENTRY_BYTES, OBJECT_ENTRY_BYTES, TreeNode};
 use zstd::zstd_safe::CParameter;
 
 use super::archives::{noise, tables};
@@ -505,12 +505,40 @@ fn broken_chains() -> Vec<Case> {
             folder(maker.config().encode(), &[&flipped]),
         ),
         damaged("base-in-a-damaged-segment", "F-081", cut_off),
+        node_without_base(),
         damaged(
             "alone-without-base",
             "F-081",
             [("archive.rst".to_owned(), without_base)].into(),
         ),
     ]
+}
+
+/// A directory of several nodes, one of which is a delta of what is nowhere: no entry names that node, and yet the snapshot needs it.
+fn node_without_base() -> Case {
+    let leaf = |names: &[&str]| {
+        let mut maker = Maker::new("");
+        let items: Vec<Item> = names.iter().map(|name| Item::file(name, b"")).collect();
+        maker.tree(&items);
+        let (.., plain) = maker.objects.pop().expect("the tree comes last");
+        plain
+    };
+    let leaves = [leaf(&["a", "b"]), leaf(&["c", "d"])];
+    let child = |first: &str, plain: &[u8]| Child {
+        first: first.into(),
+        id: Id::of(Kind::Tree, plain),
+    };
+    let children = vec![child("a", &leaves[0]), child("c", &leaves[1])];
+    let root = TreeNode::Inner { level: 1, children }.encode();
+    let mut maker = Maker::new("rejected");
+    let id = maker.add(Kind::Tree, &root);
+    maker.snapshot_of(id, |_| {});
+    let nodes = vec![
+        Laid::whole(Kind::Tree, &leaves[0]),
+        Laid::delta(Kind::Tree, &leaves[1], &leaf(&["gone"])),
+    ];
+    let files = archive(&maker, &[&[nodes, rest(&maker)]], None);
+    case("delta-node-without-base", "damaged", "F-081", files)
 }
 
 // F-044: damaged, but nothing is lost
