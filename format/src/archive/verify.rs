@@ -116,7 +116,7 @@ impl Archive {
         Ok(report)
     }
 
-    /// Reads every block of every segment, on all cores. The answer is which deltas lack a base.
+    /// Reads every block of every segment, on all cores. The answer is which deltas lack a base: garbage where another copy is intact (F-045).
     fn check_blocks(
         &self,
         progress: &Progress,
@@ -139,7 +139,7 @@ impl Archive {
         let note_delta = |bad: BadDelta| {
             if index.chain(bad.at.clone()).any(|at| at.is_none()) {
                 let mut baseless = baseless.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                baseless.insert(bad.at.object.id);
+                baseless.insert((bad.at.object.id, bad.at.segment.name));
             }
             let damage = BlockDamage {
                 offset: bad.at.block.offset,
@@ -208,7 +208,7 @@ impl Archive {
                 let mut copies = index.find_all(object.id);
                 if copies.all(|copy| bad.contains(&(object.id, copy.segment.name))) {
                     lost.insert(object.id, damaged);
-                } else {
+                } else if !baseless.contains(&(object.id, *name)) {
                     // Another copy is intact: damage that costs nothing yet.
                     report.damaged.push(damaged);
                 }
@@ -217,7 +217,7 @@ impl Archive {
         report
             .damaged
             .sort_by(|a, b| (&a.file, a.offset).cmp(&(&b.file, b.offset)));
-        Ok(baseless)
+        Ok(baseless.into_iter().map(|(id, _)| id).collect())
     }
 }
 

@@ -24,7 +24,7 @@ def check(archive: Archive) -> list[Damaged]:
     for moment in moments:
         check_tree(archive, moment.snapshot.root, heights, problems)
     needed = with_bases(archive, archive.asked) if baseless else set()
-    problems += [damage for id, damage in baseless if id in needed]
+    problems += [damage for id, damage in baseless if id in needed and not archive.copies(id)]
     problems += check_tables(archive)
     unique: dict[str, Damaged] = {}
     for problem in problems:
@@ -50,7 +50,7 @@ def check_bytes(archive: Archive, problems: list[Damaged]) -> list[tuple[bytes, 
     """Every block, and every object in it, whether something names it or not.
 
     Copies that turn out bad are noted in the archive, so that what needs them is told later. The answer is the
-    deltas that lack a base: damage only if a snapshot needs them (F-045).
+    deltas that lack a base: damage only if a snapshot needs them and no other copy is good (F-045).
     """
     baseless: list[tuple[bytes, Damaged]] = []
     for segment in archive.segments:
