@@ -66,10 +66,10 @@ impl Act {
                 }
                 return Ok(Done::Taken(taken.id));
             }
-            Self::Forget(ids) => drop(archive.forget(ids)?),
+            Self::Forget(ids) => drop(archive.forget(ids, &progress)?),
             Self::Prune(request) => drop(archive.prune(request, &progress)?),
             Self::WouldFree(ids) => drop(archive.would_free(ids, 5.0, &progress)?),
-            Self::Compact => drop(archive.compact()?),
+            Self::Compact => drop(archive.compact(&progress)?),
             Self::Read => return Ok(Done::Read(read_all(archive))),
         }
         Ok(Done::Nothing)

@@ -114,7 +114,7 @@ impl Archive {
         self.refresh()?;
         self.reader.open_all();
         self.refuse_damage()?;
-        let mut report = self.count_forgetting(forgotten)?;
+        let mut report = self.count_forgetting(forgotten, progress)?;
         let marks = self.marks(|moment| !forgotten.contains(&moment.id()), progress)?;
         let usages = self.usages(&marks);
         let condemned = self.condemned_names()?;
@@ -171,7 +171,7 @@ impl Archive {
     }
 
     /// Waits until nobody else holds a lock, or somebody asks to stop.
-    fn wait_for(&self, name: LockName, progress: &Progress) -> Result<Box<dyn Lock>> {
+    pub(super) fn wait_for(&self, name: LockName, progress: &Progress) -> Result<Box<dyn Lock>> {
         loop {
             let lock = self.store.try_lock(name, LockMode::Exclusive);
             if let Some(lock) = lock.map_err(Error::io("lock", self.location()))? {
