@@ -242,9 +242,9 @@ fn the_work_is_done_though_nobody_reads_what_is_said() {
         let ended = unread(&exch, args);
         assert_eq!(ended.code, 0, "{args:?}: {ended:?}");
     };
-    done(&["snapshot", "src"]);
+    done(&["snapshot", "src", "--host", "A"]);
     assert_eq!(count(&exch), 13);
-    done(&["--json", "snapshot", "src"]);
+    done(&["--json", "snapshot", "src", "--host", "A"]);
     assert_eq!(count(&exch), 14);
     done(&["forget", "-l3", "--all"]);
     assert_eq!(count(&exch), 3);

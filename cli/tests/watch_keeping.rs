@@ -9,13 +9,15 @@ use std::io::{BufRead, BufReader};
 
 use common::{Exch, ended, ended_child};
 
-/// A connector with a schedule and a policy.
-fn exch() -> Exch {
+/// A connector with a schedule, and perhaps a policy.
+fn exch(keep: &str) -> Exch {
     let exch = Exch::with_archive();
     exch.write(
         "restante.toml",
-        "[server]\nname = \"EXCH1\"\n[profile.guestbook]\nevery = \"1s\"\nkeep = { last = -1 }\n\
-         [[profile.guestbook.root]]\nname = \"data\"\npath = \"guests\"\n",
+        format!(
+            "[server]\nname = \"EXCH1\"\n[profile.guestbook]\nevery = \"1s\"\n{keep}\n\
+             [[profile.guestbook.root]]\nname = \"data\"\npath = \"guests\"\n"
+        ),
     );
     exch.write("guests/book", "anna");
     exch
@@ -23,7 +25,7 @@ fn exch() -> Exch {
 
 #[test]
 fn a_time_zone_that_is_unknown_is_warned_of() {
-    let exch = exch();
+    let exch = exch("keep = { last = -1 }");
     let mut command = exch.command(&["watch", "--runs", "1"]);
     command.env("TZ", "Nope/X");
     let warned = ended(command);
@@ -41,7 +43,7 @@ fn a_time_zone_that_is_unknown_is_warned_of() {
 /// A segment that cannot be read keeps an archive that is open from merging: the next run opens it anew.
 #[test]
 fn what_could_not_be_read_for_a_moment_does_not_keep_it_from_merging() {
-    let exch = exch();
+    let exch = exch("");
     for minute in 0..14 {
         let time = format!("2026-03-20T08:{minute:02}:00Z");
         exch.snapshot(&["--connector", "guestbook", "--time", &time]);
