@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 
 use common::{Exch, ended, ended_child};
+use restante_format::wire::{TRAILER_BYTES, Trailer};
 
 /// A connector with a schedule, and perhaps a policy.
 fn exch(keep: &str) -> Exch {
@@ -49,19 +50,34 @@ fn what_could_not_be_read_for_a_moment_does_not_keep_it_from_merging() {
         exch.snapshot(&["--connector", "guestbook", "--time", &time]);
     }
     let names = || exch.names("archive/segments");
+    let before = names();
+    exch.write("src/file", "x");
+    exch.snapshot(&["src"]);
+    // Where somebody else's snapshot is told of: it comes only later, and damaged.
+    let data = exch.data_segments();
+    let all = names()
+        .into_iter()
+        .map(|name| exch.path("archive/segments").join(name));
+    let mut new = all.filter(|path| {
+        let is_known = |name: &String| path.ends_with(name);
+        !data.contains(path) && !before.iter().any(is_known)
+    });
+    let broken = new.next().expect("a segment of the catalogue");
+    let mut bytes = fs::read(&broken).expect("read");
+    fs::remove_file(&broken).expect("remove");
+    let at = bytes.len() - TRAILER_BYTES;
+    let trailer = Trailer::decode(&bytes[at..], bytes.len() as u64).expect("a trailer");
+    bytes[trailer.directory_offset as usize - 1] ^= 1;
     let before = names().len();
     let mut child = exch
         .command(&["--json", "watch", "--runs", "7"])
         .spawn()
         .expect("start");
     let stdout = child.stdout.take().expect("its standard output");
-    let name = names().remove(0);
-    let other = if name.starts_with("00") { "11" } else { "00" };
-    let broken = exch.path(format!("archive/segments/{other}{}", &name[2..]));
     for (number, line) in BufReader::new(stdout).lines().enumerate() {
         line.expect("a line");
         match number {
-            0 => fs::write(&broken, [7; 300]).expect("write"),
+            0 => fs::write(&broken, &bytes).expect("write"),
             2 => {
                 assert!(
                     names().len() > before,
