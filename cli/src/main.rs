@@ -74,6 +74,24 @@ fn needs(command: &Command) -> Needs {
     }
 }
 
+/// Whether a command has more to do than to print: then `| head` must not keep it from doing it.
+fn works(command: &Command) -> bool {
+    match command {
+        Command::Init(_)
+        | Command::Snapshot(_)
+        | Command::Rehearse(_)
+        | Command::Prune(_)
+        | Command::Compact
+        | Command::Copy(_)
+        | Command::Export(_)
+        | Command::Import(_) => true,
+        Command::Forget(args) => !args.dry_run,
+        Command::Restore(args) => !args.dry_run,
+        // `watch` runs for those who read it, and `recover` asks them.
+        _ => false,
+    }
+}
+
 /// The first signal asks the operation to stop; a second one ends the process.
 fn stop_on_signal(progress: &Arc<Progress>) -> Result<()> {
     let progress = Arc::clone(progress);
@@ -94,6 +112,9 @@ fn run(cli: Cli, progress: Arc<Progress>) -> Result<Outcome> {
     let given = given_archive(&cli.global);
     let mut context = Context::new(cli.global, given, needs(&cli.command), progress)?;
     let cx = &mut context;
+    if works(&cli.command) {
+        cx.out.outlive_reader();
+    }
     match cli.command {
         Command::Init(args) => command::init::run(cx, &args),
         Command::Snapshot(args) => command::snapshot::run(cx, &args),

@@ -195,6 +195,10 @@ fn a_dry_run_changes_nothing_and_its_bytes_are_exact() {
         (&planned["removed"], &planned["kept"])
     );
     assert_eq!(planned["freed_bytes"], stored - exch.segment_bytes());
+    assert_eq!(done["freed_bytes"], planned["freed_bytes"]);
+    for key in ["deleted", "deleted_bytes", "rewritten", "written_bytes"] {
+        assert_eq!(done["prune"][key], planned["prune"][key], "{key}");
+    }
     assert_eq!(done["groups"], planned["groups"]);
     assert_eq!(ids(&exch).len(), 3);
     exch.verify();
@@ -346,6 +350,7 @@ fn groups_hosts_and_labels() {
     assert_eq!(numbers(&[]), (3, 15));
     assert_eq!(numbers(&["--host", "A"]), (2, 10));
     assert_eq!(numbers(&["--tag", "old"]), (3, 6));
+    assert_eq!(numbers(&["--tag", "old,new"]), (0, 0));
     assert_eq!(numbers(&["--tag", "old", "--tag", "new"]), (0, 0));
     assert_eq!(numbers(&["--group-by", "host"]), (2, 16));
     assert_eq!(numbers(&["--group-by", "paths"]), (2, 16));

@@ -446,7 +446,9 @@ fn what_is_condemned_in_the_target_is_copied_again() {
     let there = read_everything(&source);
     let (store, mut target) = in_memory(foreign_config());
     copy(&mut target, &source, &Choice::default()).expect("copy");
-    target.forget(&there.keys().copied().collect()).expect("forget");
+    target
+        .forget(&there.keys().copied().collect(), &Progress::default())
+        .expect("forget");
     let prune = |target: &mut Archive, secs: i64| {
         let request = PruneRequest {
             now: Timestamp { secs, nanos: 0 },

@@ -383,7 +383,7 @@ fn what_others_merge_forget_and_prune_is_found_where_it_is_now() {
     let merged = open(&store);
     // Segments and tables of before are gone by now.
     steps.take(&mut writer, 40);
-    writer.compact().expect("compact");
+    writer.compact(&Progress::default()).expect("compact");
     steps.take(&mut writer, 3);
     for stale in [&known, &merged] {
         for (id, contents) in &expected {
@@ -396,7 +396,7 @@ fn what_others_merge_forget_and_prune_is_found_where_it_is_now() {
     assert_clean(&writer);
     assert_as_without(&store.files(), &mut steps, "merged");
     let forgotten = expected.keys().copied().collect();
-    writer.forget(&forgotten).expect("forget");
+    writer.forget(&forgotten, &Progress::default()).expect("forget");
     let request = PruneRequest {
         now: Timestamp {
             secs: 1_000_000,
@@ -418,7 +418,7 @@ fn tables_of_what_is_gone_lead_nowhere_and_are_cleared_away() {
         .into_iter()
         .map(|(name, _)| (name, store.read(name).expect("read")))
         .collect();
-    writer.compact().expect("compact");
+    writer.compact(&Progress::default()).expect("compact");
     steps.take(&mut writer, 1);
     let mut files = store.files();
     for (name, bytes) in &old {
@@ -445,7 +445,9 @@ fn tables_of_what_is_gone_lead_nowhere_and_are_cleared_away() {
 fn condemned_segments_are_avoided_in_tables_too() {
     let (mut steps, store, mut writer) = tabled(12);
     let first = writer.catalog().oldest_first().next().expect("a snapshot").id();
-    writer.forget(&[first].into()).expect("forget");
+    writer
+        .forget(&[first].into(), &Progress::default())
+        .expect("forget");
     let request = PruneRequest {
         now: Timestamp {
             secs: 1_000_000,

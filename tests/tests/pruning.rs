@@ -85,7 +85,9 @@ fn with_garbage(contents: &[u8]) -> (Arc<MemoryStore>, Archive) {
     let place = Place::new();
     place.write("other", "something else");
     take(&mut archive, place.path(), 120);
-    archive.forget(&HashSet::from([taken.id])).expect("forget");
+    archive
+        .forget(&HashSet::from([taken.id]), &Progress::default())
+        .expect("forget");
     (store, archive)
 }
 
@@ -157,7 +159,7 @@ fn a_merge_beside_a_snapshot_is_no_loss() {
     changed[150_000] ^= 1;
     take_slowly(&mut archive, &changed, 120, || {}).expect("take");
     let merge = || {
-        open(&store).compact().expect("compact");
+        open(&store).compact(&Progress::default()).expect("compact");
     };
     take_slowly(&mut archive, &contents, 180, merge).expect("take");
     let mut expected = [contents.clone(), changed, contents];

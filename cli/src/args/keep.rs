@@ -11,25 +11,25 @@ use crate::retention::{Count, Period, Policy, TagList, Unit};
 #[command(next_help_heading = "What is kept: a snapshot that at least one of these keeps")]
 pub(crate) struct KeepArgs {
     /// So many of the newest; here and below, `unlimited` or -1 is as many as there are
-    #[arg(long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
+    #[arg(short = 'l', long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     keep_last: Option<Count>,
     /// The newest of each of so many minutes
     #[arg(long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     keep_minutely: Option<Count>,
     /// The newest of each of so many hours
-    #[arg(long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
+    #[arg(short = 'H', long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     keep_hourly: Option<Count>,
     /// The newest of each of so many days
-    #[arg(long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
+    #[arg(short = 'd', long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     keep_daily: Option<Count>,
     /// The newest of each of so many weeks, which begin on Mondays
-    #[arg(long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
+    #[arg(short = 'w', long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     keep_weekly: Option<Count>,
     /// The newest of each of so many months
-    #[arg(long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
+    #[arg(short = 'm', long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     keep_monthly: Option<Count>,
     /// The newest of each of so many years
-    #[arg(long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
+    #[arg(short = 'y', long, value_name = "N", value_parser = parse_count, allow_negative_numbers = true)]
     keep_yearly: Option<Count>,
     /// All that are at most so much older than the newest, such as 2d, 12h or 1y6mo
     #[arg(long, value_name = "TIME", value_parser = parse_period)]
@@ -143,7 +143,8 @@ fn parse_period(text: &str) -> Result<Period, String> {
         .map_err(|why| format!("it {why}: write 2d, 12h or 1y6mo; months are mo, minutes min"))
 }
 
-fn parse_tags(text: &str) -> Result<TagList, String> {
+/// Reads labels that are separated by commas.
+pub(crate) fn parse_tags(text: &str) -> Result<TagList, String> {
     TagList::from_str(text).map_err(|why| format!("it {why}: separate labels by single commas"))
 }
 
@@ -195,6 +196,21 @@ mod tests {
              minutely within 1h30min, hourly within 2d, daily within 7d, weekly within 6mo, monthly within 10y, \
              yearly within 100y, tag audit,2026, tag weekly, every change"
         );
+    }
+
+    #[test]
+    fn restic_has_the_same_short_options() {
+        let short = policy(&["-l3", "-H", "48", "-d", "-1", "-w5", "-m12", "-y75"]);
+        let long = policy(&[
+            "--keep-last=3",
+            "--keep-hourly=48",
+            "--keep-daily=-1",
+            "--keep-weekly=5",
+            "--keep-monthly=12",
+            "--keep-yearly=75",
+        ]);
+        assert_eq!(short, long);
+        assert!(short.is_ok_and(|policy| policy.is_some()));
     }
 
     #[test]

@@ -1,17 +1,24 @@
 //! The options of `forget` and `prune`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
+use super::keep::parse_tags;
 use super::{GroupBy, KeepArgs};
+use crate::command::prune::{MAX_UNUSED, Percent};
+use crate::retention::TagList;
 
 /// Options of `forget`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("freeing").args(["prune", "dry_run"]).multiple(true))]
 pub(crate) struct Forget {
-    /// Snapshots to forget, by their names; without any, a policy says which
-    #[arg(value_name = "SNAPSHOT", conflicts_with_all = ["connectors", "host", "tags", "group_by"])]
+    /// Snapshots to forget, by their names; without any, a policy says which. A time names a snapshot of that very day,
+    /// minute or second, the newest of them
+    #[arg(value_name = "SNAPSHOT",
+          conflicts_with_all = ["connectors", "host", "tags", "paths", "group_by", "timezone"])]
     pub(crate) snapshots: Vec<OsString>,
     /// Only those of a connector, or of those of a group; may be repeated
     #[arg(long = "connector", value_name = "NAME")]
@@ -19,9 +26,12 @@ pub(crate) struct Forget {
     /// Only those of a machine [default: all; for the policies of profiles, this one]
     #[arg(long, value_name = "NAME")]
     pub(crate) host: Option<String>,
-    /// Only those with a label; may be repeated, for those with every one of them
-    #[arg(long = "tag", value_name = "TAG")]
-    pub(crate) tags: Vec<String>,
+    /// Only those with a label; several separated by commas, or repeated, are for those with every one of them
+    #[arg(long = "tag", value_name = "TAG[,TAG…]", value_parser = parse_tags)]
+    pub(crate) tags: Vec<TagList>,
+    /// Only those of a path; may be repeated, for those of any of them
+    #[arg(long = "path", value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
     /// What a group has in common, by itself of which the policy decides: series, or some of host, connector, paths
     /// and tags, separated by commas; none puts all together
     #[arg(long, value_name = "WHAT", default_value = "series")]
@@ -38,12 +48,14 @@ pub(crate) struct Forget {
     /// Free the room at once
     #[arg(long)]
     pub(crate) prune: bool,
-    /// As of `prune`
+    /// How long what is of no use stays, for those who still write; 0 waits until nobody does [default: nothing stays
+    /// where nobody else writes, and 1h elsewhere]
     #[arg(long, value_name = "TIME", value_parser = parse_grace, requires = "prune")]
     pub(crate) grace: Option<Duration>,
-    /// As of `prune`
-    #[arg(long, value_name = "PERCENT", value_parser = parse_percent, default_value = "5%")]
-    pub(crate) max_unused: f64,
+    /// How much of the data may be of no use and stay, for it costs more to write anew what is beside it: a part in
+    /// percent, or unlimited
+    #[arg(long, value_name = "PERCENT", default_value_t = MAX_UNUSED, requires = "freeing")]
+    pub(crate) max_unused: Percent,
     /// Forget even if nothing of a group, or of the archive, would be left
     #[arg(long)]
     pub(crate) unsafe_allow_remove_all: bool,
@@ -60,8 +72,8 @@ pub(crate) struct Prune {
     pub(crate) grace: Option<Duration>,
     /// How much of the data may be of no use and stay, for it costs more to write anew what is beside it: a part in
     /// percent, or unlimited
-    #[arg(long, value_name = "PERCENT", value_parser = parse_percent, default_value = "5%")]
-    pub(crate) max_unused: f64,
+    #[arg(long, value_name = "PERCENT", default_value_t = MAX_UNUSED)]
+    pub(crate) max_unused: Percent,
     /// Only say how much room would come free
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
@@ -77,16 +89,6 @@ fn parse_grace(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a part in percent, such as 5%.
-fn parse_percent(text: &str) -> Result<f64, String> {
-    if text == "unlimited" {
-        return Ok(100.0);
-    }
-    let number = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>();
-    let number = number.ok().filter(|number| (0.0..=100.0).contains(number));
-    number.ok_or_else(|| "write a part of the data in percent, such as 5%, or unlimited".into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,11 +98,13 @@ mod tests {
         assert_eq!(parse_grace("0"), Ok(Duration::ZERO));
         assert_eq!(parse_grace("90s"), Ok(Duration::from_secs(90)));
         assert!(parse_grace("soon").is_err());
-        assert_eq!(parse_percent("5%"), Ok(5.0));
-        assert_eq!(parse_percent("0"), Ok(0.0));
-        assert_eq!(parse_percent("unlimited"), Ok(100.0));
+        let percent = |text: &str| text.parse::<Percent>().map(|part| part.0);
+        assert_eq!(percent("5%"), Ok(5.0));
+        assert_eq!(percent("0"), Ok(0.0));
+        assert_eq!(percent("unlimited"), Ok(100.0));
+        assert_eq!(MAX_UNUSED.to_string().parse(), Ok(MAX_UNUSED));
         for bad in ["", "-1", "101%", "NaN", "5G"] {
-            assert!(parse_percent(bad).is_err(), "{bad}");
+            assert!(percent(bad).is_err(), "{bad}");
         }
     }
 }

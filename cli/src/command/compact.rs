@@ -25,7 +25,7 @@ pub(crate) fn run(cx: &mut Context) -> Result<()> {
     let mut archive = cx.open_at(&folder, Access::Mapped)?;
     refuse_damage(&archive)?;
     let progress = cx.progress.clone();
-    let merged = with_progress(&progress, cx.out.quiet, "compact", || archive.compact())?;
+    let merged = with_progress(&progress, cx.out.quiet, "compact", || archive.compact(&progress))?;
     let elapsed = started.elapsed();
     if cx.out.json {
         return cx.out.json_line(&Document {

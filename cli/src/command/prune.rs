@@ -1,6 +1,8 @@
 //! `prune`: frees the room of what no snapshot needs any more.
 
 use std::collections::HashSet;
+use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use restante_format::archive::{Archive, Grace, PruneReport, PruneRequest};
@@ -18,8 +20,33 @@ use crate::show::{Align, Output, Table, count, duration, size, with_progress};
 /// How long what is of no use stays where somebody else writes, unless another time is asked for.
 pub(crate) const GRACE: Duration = Duration::from_secs(3600);
 
-/// How much of the data may be of no use and stay, in percent.
-pub(crate) const MAX_UNUSED: f64 = 5.0;
+/// How much of the data may be of no use and stay, unless somebody says it.
+pub(crate) const MAX_UNUSED: Percent = Percent(5.0);
+
+/// A part of something, in percent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Percent(pub(crate) f64);
+
+impl FromStr for Percent {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "unlimited" {
+            return Ok(Self(100.0));
+        }
+        let number = text.strip_suffix('%').unwrap_or(text).trim().parse::<f64>();
+        let number = number.ok().filter(|number| (0.0..=100.0).contains(number));
+        number
+            .map(Self)
+            .ok_or("write a part of the data in percent, such as 5%, or unlimited")
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}
 
 /// What a prune did, or would do, as scripts get it.
 #[derive(Serialize)]
@@ -80,7 +107,7 @@ pub(crate) fn run(cx: &mut Context, args: &Prune) -> Result<()> {
         true => {
             let progress = cx.progress.clone();
             with_progress(&progress, cx.out.quiet, "prune", || {
-                archive.would_free(&HashSet::new(), args.max_unused, &progress)
+                archive.would_free(&HashSet::new(), args.max_unused.0, &progress)
             })?
         }
         false => prune(cx, &mut archive, args.grace, args.max_unused)?,
@@ -107,7 +134,7 @@ pub(crate) fn prune(
     cx: &Context,
     archive: &mut Archive,
     grace: Option<Duration>,
-    max_unused_percent: f64,
+    max_unused: Percent,
 ) -> Result<PruneReport> {
     let grace = match grace {
         None => Grace::Unless(GRACE),
@@ -125,7 +152,7 @@ pub(crate) fn prune(
     let request = PruneRequest {
         now: timestamp(jiff::Timestamp::now()),
         grace,
-        max_unused_percent,
+        max_unused_percent: max_unused.0,
     };
     let progress = cx.progress.clone();
     Ok(with_progress(&progress, cx.out.quiet, "prune", || {

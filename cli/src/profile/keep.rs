@@ -59,6 +59,8 @@ fn within_key(unit: Unit) -> String {
 fn count(s: &Section<'_>, key: &str) -> Result<Option<Count>, ConfigError> {
     let read = |entry: Entry<'_>| match entry.string() {
         Ok("unlimited") => Ok(Count::Unlimited),
+        // As on the command line.
+        _ if entry.is_minus_one() => Ok(Count::Unlimited),
         _ => entry.number().map(Count::Of),
     };
     s.entry(key).map(read).transpose()
@@ -151,6 +153,18 @@ mod tests {
              minutely within 1h30min, hourly within 7d, daily within 6mo, weekly within 1y6mo, monthly within 10y, \
              yearly within 100y, tag audit,2026, tag yearly, every change"
         );
+    }
+
+    #[test]
+    fn minus_one_is_as_many_as_there_are() {
+        assert_eq!(
+            read("keep = { last = -1 }\n"),
+            read("keep = { last = \"unlimited\" }\n")
+        );
+        let document = Document::new("restante.toml", "keep = { last = -2 }\n");
+        let table = document.parse().expect("TOML");
+        let error = super::parse(&Section::top(&document, &table), "[keep]").expect_err("a mistake");
+        assert!(error.to_string().contains("is not a number from 0 on"), "{error}");
     }
 
     #[test]

@@ -394,6 +394,11 @@ impl<'a> Entry<'a> {
             .map_err(|_| self.bad(text, "is not a number from 0 on".to_owned(), Hint::NONE))
     }
 
+    /// Whether the value is -1, which stands for something.
+    pub(crate) fn is_minus_one(&self) -> bool {
+        matches!(self.value, DeValue::Integer(number) if number.as_str() == "-1")
+    }
+
     /// How messages call the table that it stands in.
     pub(crate) fn table(&self) -> &str {
         &self.table

@@ -195,7 +195,7 @@ impl<'p> Walk<'p> {
         if self.within.is_some_and(|within| within.permits(time)) {
             kept_by.insert(Rule::Within);
         }
-        if self.policy.tags.iter().any(|list| list.is_in(tags)) {
+        if self.policy.lists_in(tags).next().is_some() {
             kept_by.insert(Rule::Tags);
         }
         if self.policy.changes && differs {

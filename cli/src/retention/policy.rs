@@ -57,11 +57,21 @@ impl Policy {
             self.within.is_some() || Unit::ALL.iter().any(|unit| self.within_by[*unit].is_some());
         !(keeps_by_count || keeps_by_time || self.changes || !self.tags.is_empty())
     }
+
+    /// The lists of which a snapshot with these tags has all.
+    pub(crate) fn lists_in(&self, tags: &[String]) -> impl Iterator<Item = &TagList> {
+        self.tags.iter().filter(move |list| list.is_in(tags))
+    }
 }
 
 impl TagList {
+    /// Each by itself.
+    pub(crate) fn into_tags(self) -> Vec<String> {
+        self.0
+    }
+
     /// Whether all of its tags are among these.
-    pub(super) fn is_in(&self, tags: &[String]) -> bool {
+    pub(crate) fn is_in(&self, tags: &[String]) -> bool {
         self.0.iter().all(|tag| tags.contains(tag))
     }
 }

@@ -32,8 +32,7 @@ impl Verdict {
             Rule::NewestWithin(unit) => (policy.within_by[unit].iter())
                 .map(|period| of_unit(unit, format!("{} within {period}", unit.adverb())))
                 .collect(),
-            Rule::Tags => (policy.tags.iter())
-                .filter(|list| list.is_in(candidate.tags))
+            Rule::Tags => (policy.lists_in(candidate.tags))
                 .map(|list| format!("tag {list}"))
                 .collect(),
             Rule::Changes => vec!["change".to_owned()],

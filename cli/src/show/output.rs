@@ -18,6 +18,18 @@ pub(crate) struct Output {
     pub(crate) verbose: bool,
     /// The archive, where the command line named it: commands that are suggested name it too.
     archive: Option<String>,
+    reader: Reader,
+}
+
+/// What is known of who reads standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// The command ends with them: it has nothing to do but to tell them.
+    Awaited,
+    /// The command goes on when they have seen enough.
+    Optional,
+    /// They have seen enough.
+    Gone,
 }
 
 /// How many lines a warning lists.
@@ -32,6 +44,26 @@ impl Output {
             quiet,
             verbose,
             archive,
+            reader: Reader::Awaited,
+        }
+    }
+
+    /// From now on the command does its work even if nobody reads any more what it says about it.
+    pub(crate) fn outlive_reader(&mut self) {
+        self.reader = Reader::Optional;
+    }
+
+    /// Writes, unless the reader has gone and may have.
+    fn write(&mut self, write: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>) -> Result<()> {
+        if self.reader == Reader::Gone {
+            return Ok(());
+        }
+        match write(&mut self.out) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe && self.reader == Reader::Optional => {
+                self.reader = Reader::Gone;
+                Ok(())
+            }
+            result => result.map_err(|error| Failure::output(&error)),
         }
     }
 
@@ -45,23 +77,23 @@ impl Output {
 
     /// Writes a line of text.
     pub(crate) fn line(&mut self, line: &str) -> Result<()> {
-        writeln!(self.out, "{line}").map_err(|error| Failure::output(&error))
+        self.write(|out| writeln!(out, "{line}"))
     }
 
     /// Writes one line of JSON.
     pub(crate) fn json_line(&mut self, value: &impl Serialize) -> Result<()> {
-        serde_json::to_writer(&mut self.out, value).map_err(|error| Failure::output(&error.into()))?;
+        self.write(|out| Ok(serde_json::to_writer(out, value)?))?;
         self.line("")
     }
 
     /// Writes bytes as they are.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        self.out.write_all(bytes).map_err(|error| Failure::output(&error))
+        self.write(|out| out.write_all(bytes))
     }
 
     /// Brings out what is held back.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        self.out.flush().map_err(|error| Failure::output(&error))
+        self.write(BufWriter::flush)
     }
 
     /// Says on standard error what is worth knowing.

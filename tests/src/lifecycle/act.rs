@@ -77,10 +77,10 @@ impl Act {
                 }
                 return Ok(Done::Taken(taken.id));
             }
-            Self::Forget(ids) => drop(archive.forget(ids)?),
+            Self::Forget(ids) => drop(archive.forget(ids, &progress)?),
             Self::Prune(request) => return Ok(Done::Pruned(archive.prune(request, &progress)?)),
             Self::WouldFree(ids) => drop(archive.would_free(ids, 5.0, &progress)?),
-            Self::Compact => drop(archive.compact()?),
+            Self::Compact => drop(archive.compact(&progress)?),
             Self::CopyOut(mirror, ids) => {
                 let chosen = chosen(archive, ids)?;
                 let mut mirror = mirror.lock().expect("no panic");

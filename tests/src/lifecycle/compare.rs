@@ -111,7 +111,7 @@ impl World {
     pub(super) fn end(&mut self) {
         self.compare_fresh();
         let mut archive = self.open();
-        archive.compact().expect("compact");
+        archive.compact(&Progress::default()).expect("compact");
         self.prune_all(&mut archive);
         self.compare_fresh();
         assert_no_garbage(&self.open(), self.stage.files());

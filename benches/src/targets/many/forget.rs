@@ -35,7 +35,7 @@ pub(super) fn forget(count: usize, repository: &Path) -> Result<Value, Box<dyn E
     let newest = archive.catalog().newest_first().next().map(|moment| moment.time);
 
     let started = Instant::now();
-    let forgotten = archive.forget(&ids)?;
+    let forgotten = archive.forget(&ids, &Progress::default())?;
     let forget = (started.elapsed().as_secs_f64(), store.take());
     let request = PruneRequest {
         now: newest.unwrap_or(Timestamp { secs: 0, nanos: 0 }),

@@ -7,7 +7,7 @@ use restante_format::catalog::{Moment, State};
 use restante_format::model::{Snapshot, display_bytes};
 
 use crate::args::GroupBy;
-use crate::retention::Policy;
+use crate::retention::{Policy, TagList};
 
 /// How many states are known by their place in memory: as many series may take turns without any cost.
 const KNOWN: usize = 32;
@@ -19,7 +19,9 @@ pub(crate) struct Choice {
     /// Those of this machine.
     pub(crate) host: Option<String>,
     /// Those with all of these labels.
-    pub(crate) tags: Vec<String>,
+    pub(crate) tags: Vec<TagList>,
+    /// Those of one of these paths.
+    pub(crate) paths: Vec<Vec<u8>>,
     pub(crate) by: GroupBy,
 }
 
@@ -48,7 +50,13 @@ impl Choice {
         let is_of = |name: &String| self.connectors.contains(name);
         (self.connectors.is_empty() || snapshot.connector.as_ref().is_some_and(is_of))
             && self.host.as_ref().is_none_or(|host| snapshot.host == *host)
-            && self.tags.iter().all(|tag| snapshot.tags.contains(tag))
+            && self.tags.iter().all(|list| list.is_in(&snapshot.tags))
+            && (self.paths.is_empty() || self.paths.iter().any(|path| snapshot.paths.contains(path)))
+    }
+
+    /// Whether every snapshot is looked at.
+    pub(crate) fn is_all(&self) -> bool {
+        self.connectors.is_empty() && self.host.is_none() && self.tags.is_empty() && self.paths.is_empty()
     }
 
     /// The group of a snapshot.
@@ -106,8 +114,19 @@ impl Key {
         known: &mut VecDeque<(Arc<State>, bool)>,
     ) -> bool {
         remembered(known, moment, |snapshot| {
-            choice.takes(snapshot) && choice.key(snapshot) == *self
+            choice.takes(snapshot) && self.fits(snapshot)
         })
+    }
+
+    /// Whether a snapshot has what those of the group have in common.
+    fn fits(&self, snapshot: &Snapshot) -> bool {
+        fn is<T: PartialEq>(common: Option<&T>, of: &T) -> bool {
+            common.is_none_or(|common| common == of)
+        }
+        is(self.host.as_ref(), &snapshot.host)
+            && is(self.connector.as_ref(), &snapshot.connector)
+            && is(self.paths.as_ref(), &snapshot.paths)
+            && is(self.tags.as_ref(), &snapshot.tags)
     }
 }
 

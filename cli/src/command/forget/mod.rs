@@ -4,23 +4,21 @@ pub(crate) mod choice;
 mod named;
 pub(crate) mod plan;
 mod present;
+pub(crate) mod request;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::time::Instant;
 
-use jiff::tz::{TimeZone, TimeZoneDatabase};
-use restante_format::archive::Archive;
+use restante_format::archive::{Archive, Forgotten, PruneReport};
 use restante_format::id::Id;
 
-use choice::{Choice, Policies};
 use plan::{Group, Plan, Rules};
 use present::Totals;
 
 use super::prune;
 use crate::args::Forget;
-use crate::context::{Access, Context, check_connector};
+use crate::context::{Access, Context};
 use crate::failure::{Failure, Result};
-use crate::profile::Profiles;
 use crate::select::timestamp;
 use crate::show::{in_zone, plural, with_progress};
 
@@ -30,12 +28,12 @@ pub(crate) fn run(cx: &mut Context, args: &Forget) -> Result<()> {
         return named::run(cx, args);
     }
     let started = Instant::now();
-    let zone = zone(cx, args)?;
-    let policies = policies(cx, args)?;
+    let zone = request::zone(cx, args)?;
+    let policies = request::policies(cx, args)?;
     let folder = cx.writable_folder()?;
     let mut archive = cx.open_at(&folder, Access::Mapped)?;
     refuse_damage(&archive)?;
-    let choice = choice(cx, args, &archive, &policies)?;
+    let choice = request::choice(cx, args, &archive, &policies)?;
     let rules = Rules {
         choice: &choice,
         policies: &policies,
@@ -46,9 +44,14 @@ pub(crate) fn run(cx: &mut Context, args: &Forget) -> Result<()> {
     let plan = with_progress(&progress, cx.out.quiet, "forget", || {
         Plan::make(&rules, &archive, &progress)
     })?;
-    refuse(&plan, args)?;
+    // Who only asks sees why it is refused, unless a script would get half a document.
+    let refused = refuse(&plan, args);
+    if refused.is_err() && (cx.out.json || !args.dry_run) {
+        return refused;
+    }
     warn(cx, &rules, &plan);
     tell(cx, args, &rules, &plan, &archive)?;
+    refused?;
     let kept = plan.groups.iter().map(|group| group.kept).sum();
     let ids = plan.ids;
     let totals = carry_out(cx, args, &mut archive, &ids, kept, started)?;
@@ -71,18 +74,17 @@ fn carry_out(
     let quiet = cx.out.quiet;
     if args.dry_run {
         let report = with_progress(&progress, quiet, "forget", || {
-            archive.would_free(ids, args.max_unused, &progress)
+            archive.would_free(ids, args.max_unused.0, &progress)
         })?;
         let totals = Totals::new(kept, ids.len() as u64, true);
         return Ok(totals.with(Some(&report), args.grace, started.elapsed()));
     }
     progress.check()?;
     let forgotten = match ids.is_empty() {
-        true => 0,
-        false => with_progress(&progress, quiet, "forget", || archive.forget(ids))?.snapshots,
+        true => Forgotten::default(),
+        false => with_progress(&progress, quiet, "forget", || archive.forget(ids, &progress))?,
     };
-    // One that two segments tell of is one.
-    let totals = Totals::new(kept, forgotten.min(ids.len() as u64), false);
+    let totals = Totals::new(kept, forgotten.snapshots, false);
     if !args.prune {
         return Ok(totals.with(None, None, started.elapsed()));
     }
@@ -90,6 +92,13 @@ fn carry_out(
     if !cx.out.json {
         prune::tell(&mut cx.out, &report, args.grace)?;
     }
+    // As a dry run counts it: what forgetting itself took away and wrote belongs to it.
+    let report = PruneReport {
+        deleted: report.deleted + forgotten.rewritten,
+        deleted_bytes: report.deleted_bytes + forgotten.deleted_bytes,
+        written_bytes: report.written_bytes + forgotten.written_bytes,
+        ..report
+    };
     Ok(totals.with(Some(&report), args.grace, started.elapsed()))
 }
 
@@ -103,83 +112,6 @@ pub(crate) fn refuse_damage(archive: &Archive) -> Result<()> {
         .damaged()
         .hint("see what it costs: restante verify")),
     }
-}
-
-fn zone(cx: &Context, args: &Forget) -> Result<TimeZone> {
-    let Some(name) = &args.timezone else {
-        return Ok(TimeZone::try_system().unwrap_or_else(|error| {
-            cx.out.warn(&format!(
-                "the time zone of the system is unknown, and days are those of UTC; name another with --timezone: {error}"
-            ));
-            TimeZone::UTC
-        }));
-    };
-    let found = TimeZone::get(name).or_else(|_| TimeZoneDatabase::bundled().get(name));
-    found.map_err(|_| {
-        let failure = Failure::usage(format!("there is no time zone {name:?}"));
-        let names: Vec<String> = TimeZoneDatabase::bundled()
-            .available()
-            .map(|name| name.as_str().to_owned())
-            .collect();
-        match crate::suggest::nearest(name, names.iter()) {
-            Some(near) => failure.hint(format!("did you mean {near}?")),
-            None => failure.hint("name one like Europe/Berlin, or UTC"),
-        }
-    })
-}
-
-/// The policy of the command line, or those of the profiles.
-fn policies(cx: &Context, args: &Forget) -> Result<Policies> {
-    if let Some(policy) = args.keep.policy() {
-        if policy.would_remove_all() && !args.unsafe_allow_remove_all {
-            return Err(Failure::usage("this policy keeps nothing")
-                .hint("say what to keep, as in --keep-daily 30")
-                .hint("or, to be left with nothing: --unsafe-allow-remove-all"));
-        }
-        return Ok(Policies::One(Box::new(policy)));
-    }
-    if !args.group_by.host || !args.group_by.connector {
-        return Err(Failure::usage(
-            "the policies of profiles are for a connector of a machine, and --group-by puts several together",
-        )
-        .hint("say what to keep, as in --keep-daily 30"));
-    }
-    let profiles = Profiles::load(&cx.config)?;
-    let kept = profiles.iter().filter_map(|profile| {
-        let keep = profile.keep.clone()?;
-        Some((profile.name.clone(), keep))
-    });
-    let policies: BTreeMap<_, _> = kept.collect();
-    if policies.is_empty() {
-        return Err(Failure::usage("nothing says what to keep")
-            .hint("say it, as in --keep-within 2d --keep-daily 30")
-            .hint("or in restante.toml: keep = { within = \"2d\", daily = 30 } in [connector.NAME]"));
-    }
-    let host = args.host.clone().unwrap_or_else(|| cx.config.server_name());
-    Ok(Policies::OfConnectors { host, policies })
-}
-
-fn choice(cx: &Context, args: &Forget, archive: &Archive, policies: &Policies) -> Result<Choice> {
-    let members = args.connectors.iter().flat_map(|name| cx.config.members(name));
-    let connectors: Vec<String> = members.cloned().collect();
-    for name in &connectors {
-        check_connector(archive, name)?;
-        if let Policies::OfConnectors { policies, .. } = policies
-            && !policies.contains_key(name)
-        {
-            return Err(Failure::usage(format!("nothing says what to keep of {name}"))
-                .hint("say it, as in --keep-within 2d --keep-daily 30")
-                .hint(format!(
-                    "or in restante.toml: keep = {{ within = \"2d\", daily = 30 }} in [connector.{name}]"
-                )));
-        }
-    }
-    Ok(Choice {
-        connectors,
-        host: args.host.clone(),
-        tags: args.tags.clone(),
-        by: args.group_by,
-    })
 }
 
 /// Nobody means to lose all snapshots of something.
@@ -243,14 +175,17 @@ fn tell(
         }
         return cx.out.bytes(b"]");
     }
-    let mut is_empty = true;
     let all = args.all || cx.out.verbose;
     for group in decided {
-        is_empty = false;
         present::table(&mut cx.out, rules, group, archive, all)?;
     }
-    if is_empty {
-        cx.out.notice("no snapshots");
+    // Of groups that are left alone it was said.
+    if plan.groups.is_empty() {
+        let none = match rules.choice.is_all() {
+            true => "no snapshots",
+            false => "no snapshots are such as the options say",
+        };
+        cx.out.notice(none);
     }
     cx.out.flush()
 }

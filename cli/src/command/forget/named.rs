@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use jiff::Zoned;
 use restante_format::archive::Archive;
-use restante_format::catalog::{Moment, Selector, Which};
+use restante_format::catalog::{Listed, Moment, Selector, Which};
 use restante_format::id::Id;
 use restante_format::model::display_bytes;
 use serde::Serialize;
@@ -103,9 +103,34 @@ fn ids(args: &Forget, archive: &Archive) -> Result<HashSet<Id>> {
             ids.insert(id);
             continue;
         }
-        ids.insert(find::snapshot(archive, &selector)?.id);
+        let found = find::snapshot(archive, &selector)?;
+        refuse_older(&selector, &found, &now)?;
+        ids.insert(found.id);
     }
     Ok(ids)
+}
+
+/// Whoever reads takes the newest snapshot before a time; who names a day on which there is none does not mean to forget
+/// one of another day.
+fn refuse_older(selector: &Selector, found: &Listed, now: &Zoned) -> Result<()> {
+    let Which::At(_) = selector.which else {
+        return Ok(());
+    };
+    let connector = selector.connector.as_ref().map_or(0, |name| name.len() + 1);
+    let text = selector.text.get(connector..).unwrap_or_default();
+    let start = select::parse_instant(text, now);
+    if start.is_none_or(|start| found.snapshot.time >= start) {
+        return Ok(());
+    }
+    let id = found.id.short();
+    Err(Failure::new(format!(
+        "no snapshot was taken at {:?}; nothing was removed",
+        selector.text
+    ))
+    .hint(format!(
+        "the newest before is {id} of {}; if it is meant: restante forget {id}",
+        local_time(found.snapshot.time, "%Y-%m-%d %H:%M:%S")
+    )))
 }
 
 fn tell(cx: &mut Context, args: &Forget, chosen: &[Moment]) -> Result<()> {

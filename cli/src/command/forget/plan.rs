@@ -35,6 +35,8 @@ pub(crate) struct Group<'p> {
     pub(crate) key: Key,
     /// None leaves it alone.
     pub(crate) policy: Option<&'p Policy>,
+    /// The time of its newest snapshot.
+    newest: Timestamp,
     pub(crate) kept: u64,
     pub(crate) removed: u64,
     /// Whether the policy would leave nothing of it.
@@ -60,6 +62,15 @@ impl Row {
 }
 
 impl Group<'_> {
+    /// Whether the same is decided about both, and their labels have the same to do with it.
+    pub(crate) fn is_alike(&self, a: &Row, b: &Row) -> bool {
+        let lists = |row: &Row| {
+            let lists = self.policy?.lists_in(&row.moment.state.snapshot.tags);
+            Some(lists.collect::<Vec<_>>())
+        };
+        !a.is_spared && !b.is_spared && a.verdict.is_like(b.verdict) && lists(a) == lists(b)
+    }
+
     /// Why a snapshot is kept; nothing for one that is not.
     pub(crate) fn reasons(&self, row: &Row, zone: &TimeZone) -> Vec<String> {
         match self.policy {
@@ -165,6 +176,7 @@ impl<'p> Plan<'p> {
                     group: Group {
                         key,
                         policy,
+                        newest: moment.time,
                         kept: 0,
                         removed: 0,
                         loses_all: false,
@@ -212,8 +224,10 @@ impl<'p> Plan<'p> {
         let mut deciding = Deciding::new(policy, rules);
         // Snapshots of one series come one after the other, and most of them in the same state.
         let mut known = VecDeque::new();
-        let moments = archive.catalog().newest_first();
-        let mut of_group = moments.filter(|moment| group.key.has(rules.choice, moment, &mut known));
+        // Nothing is read but from its newest to its oldest: there may be many groups, each in a time of its own.
+        let moments = archive.catalog().newest_first_from(group.newest);
+        let of_group = moments.filter(|moment| group.key.has(rules.choice, moment, &mut known));
+        let mut of_group = of_group.take(usize::try_from(group.kept + group.removed).unwrap_or(usize::MAX));
         loop {
             let older = of_group.next();
             let is_last = older.is_none();

@@ -43,10 +43,9 @@ pub(super) fn table(
     let mut told = 0_u64;
     Plan::each_row(rules, group, archive, &mut |row| {
         let reasons = group.reasons(&row, &rules.zone);
-        let like = runs.last_mut().filter(|run| {
-            let before = &run.newest;
-            !all && !row.is_spared && !before.is_spared && before.verdict.is_like(row.verdict)
-        });
+        let like = runs
+            .last_mut()
+            .filter(|run| !all && group.is_alike(&run.newest, &row));
         if let Some(run) = like {
             run.count += 1;
             (run.oldest, run.last_reasons) = (row.moment, reasons);

@@ -7,6 +7,7 @@ mod steps;
 pub(crate) mod take;
 
 use std::path::Path;
+use std::str::FromStr;
 use std::time::Instant;
 
 use restante_format::archive::Archive;
@@ -20,11 +21,13 @@ use crate::args::Snapshot;
 use crate::context::{Access, Context, was_here};
 use crate::failure::{Failure, Outcome, Result};
 use crate::profile::{Profiles, ResolvedConnector};
+use crate::retention::TagList;
 
 /// Takes one snapshot, or one for each connector.
 pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
     // A script that asks for one thing gets one document, and for any number of connectors an array, however many
     // there happen to be.
+    let tags = tags(args)?;
     let one = args.stdin.is_some() || !args.paths.is_empty() || args.connectors.len() == 1;
     let mut absent = Vec::new();
     let jobs = jobs(cx, args, &mut absent)?;
@@ -49,7 +52,7 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
     let mut documents = Vec::new();
     for job in jobs {
         let title = job.title.clone();
-        let settings = settings(cx, args, &folder)?;
+        let settings = settings(cx, args, &tags, &folder)?;
         let started = Instant::now();
         let taken = match take::take(&settings, &mut archive, job, &progress) {
             Ok(taken) => taken,
@@ -88,12 +91,29 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshot) -> Result<()> {
     }
 }
 
-fn settings<'a>(cx: &'a Context, args: &Snapshot, archive: &'a Path) -> Result<Settings<'a>> {
+/// The labels: several are separated by commas, as where they are asked for.
+fn tags(args: &Snapshot) -> Result<Vec<String>> {
+    let mut tags: Vec<String> = Vec::new();
+    for text in &args.tags {
+        let list = TagList::from_str(text).map_err(|why| {
+            Failure::usage(format!("--tag: {text:?} {why}")).hint("separate labels by single commas")
+        })?;
+        tags.extend(list.into_tags());
+    }
+    Ok(tags)
+}
+
+fn settings<'a>(
+    cx: &'a Context,
+    args: &Snapshot,
+    tags: &[String],
+    archive: &'a Path,
+) -> Result<Settings<'a>> {
     let time = args.time.as_ref().map(|text| cx.instant("--time", text));
     Ok(Settings {
         time: time.transpose()?,
         host: args.host.clone(),
-        tags: args.tags.clone(),
+        tags: tags.to_vec(),
         one_file_system: args.one_file_system,
         exclude_caches: args.exclude_caches,
         shows_progress: !cx.out.quiet,

@@ -15,6 +15,7 @@ use restante_format::archive::{Grace, PruneReport, PruneRequest};
 use restante_format::model::Timestamp;
 use restante_format::wire::ArchiveId;
 
+use super::turns::Turn;
 use super::worker::{News, Shared};
 use crate::args::GroupBy;
 use crate::command::forget::choice::{Choice, Policies};
@@ -34,11 +35,16 @@ const FORGET_EVERY: Duration = Duration::from_secs(3600);
 /// How often what was forgotten is freed.
 const PRUNE_EVERY: Duration = Duration::from_secs(86_400);
 
+/// How long after one that failed the next prune is tried: each reads what all snapshots need.
+const RETRY_AFTER: Duration = Duration::from_secs(3600);
+
 /// When the archive is pruned.
 pub(super) struct Pruning {
     every: Duration,
     /// A file that was written when it was done last.
     stamp: PathBuf,
+    /// When it was tried last, if that failed.
+    failed: Option<Instant>,
 }
 
 /// What was done, and of which connector.
@@ -82,11 +88,23 @@ impl Pruning {
         };
         let digits: String = archive.0.iter().map(|byte| format!("{byte:02x}")).collect();
         let stamp = state.folder("pruned")?.join(digits);
-        Ok(Some(Self { every, stamp }))
+        Ok(Some(Self::new(every, stamp)))
+    }
+
+    fn new(every: Duration, stamp: PathBuf) -> Self {
+        Self {
+            every,
+            stamp,
+            failed: None,
+        }
     }
 
     /// Whether it is time. Where nobody knows when it was done last, it is counted from now on.
-    fn is_due(&self) -> Result<bool> {
+    fn is_due(&self, now: Instant) -> Result<bool> {
+        let is_recent = |failed: Instant| now.saturating_duration_since(failed) < RETRY_AFTER;
+        if self.failed.is_some_and(is_recent) {
+            return Ok(false);
+        }
         let done = fs::metadata(&self.stamp).and_then(|metadata| metadata.modified());
         let Ok(done) = done else {
             self.note()?;
@@ -95,6 +113,11 @@ impl Pruning {
         // A stamp from the future says nothing.
         let age = SystemTime::now().duration_since(done);
         Ok(age.map_or(true, |age| age >= self.every))
+    }
+
+    /// It was tried at that time.
+    fn tried(&mut self, now: Instant, is_done: bool) {
+        self.failed = (!is_done).then_some(now);
     }
 
     fn note(&self) -> Result<()> {
@@ -114,10 +137,12 @@ impl<'a> Keeper<'a> {
     }
 
     /// Does what is due whenever a snapshot was taken, until none are any more.
-    pub(super) fn work(mut self, taken: &Receiver<usize>, news: &Sender<News>) {
-        while let Ok(connector) = taken.recv() {
+    pub(super) fn work(mut self, turns: &Receiver<Turn>, news: &Sender<News>) {
+        while let Ok(turn) = turns.recv() {
+            let connector = turn.begin();
             let forgets = self.is_forgetting_due(connector).then_some(connector);
-            let prunes = match self.pruning.as_ref().map(Pruning::is_due) {
+            let is_due = |pruning: &Pruning| pruning.is_due(Instant::now());
+            let prunes = match self.pruning.as_ref().map(is_due) {
                 Some(Ok(is_due)) => is_due,
                 // It is told, and tried again when the next snapshot was taken.
                 Some(Err(failure)) => {
@@ -137,6 +162,9 @@ impl<'a> Keeper<'a> {
                     None => self.prune().map(|report| Some(Done::Pruned(Box::new(report)))),
                 }));
                 let done = done.unwrap_or_else(|_| Err(Failure::new("it ended by a defect of this program")));
+                if let (None, Some(pruning)) = (about, &mut self.pruning) {
+                    pruning.tried(Instant::now(), done.is_ok());
+                }
                 let told = match done {
                     Err(failure) if failure.is_interrupted() => return,
                     Ok(None) => continue,
@@ -182,6 +210,7 @@ impl<'a> Keeper<'a> {
             connectors: vec![name.clone()],
             host: Some(host.clone()),
             tags: Vec::new(),
+            paths: Vec::new(),
             by: GroupBy::SERIES,
         };
         let policies = Policies::OfConnectors {
@@ -191,7 +220,8 @@ impl<'a> Keeper<'a> {
         let rules = Rules {
             choice: &choice,
             policies: &policies,
-            zone: TimeZone::system(),
+            // That it is unknown was said at the beginning.
+            zone: TimeZone::try_system().unwrap_or(TimeZone::UTC),
             now: timestamp(jiff::Timestamp::now()),
         };
         let mut archive = open_archive(shared.archive, Access::Mapped, shared.memory)?;
@@ -207,7 +237,7 @@ impl<'a> Keeper<'a> {
         if plan.ids.is_empty() {
             return Ok(None);
         }
-        let forgotten = archive.forget(&plan.ids)?;
+        let forgotten = archive.forget(&plan.ids, shared.progress)?;
         Ok(Some(Done::Forgotten(forgotten.snapshots)))
     }
 
@@ -220,7 +250,7 @@ impl<'a> Keeper<'a> {
             now: timestamp(jiff::Timestamp::now()),
             // Never alone: the snapshots of all connectors would wait for it.
             grace: Grace::For(GRACE),
-            max_unused_percent: MAX_UNUSED,
+            max_unused_percent: MAX_UNUSED.0,
         };
         let report = archive.prune(&request, shared.progress)?;
         self.pruning.as_ref().map_or(Ok(()), Pruning::note)?;
@@ -236,5 +266,30 @@ impl Kept {
             done,
             elapsed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prune_that_fails_is_not_tried_again_with_every_snapshot() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut pruning = Pruning::new(Duration::ZERO, folder.path().join("stamp"));
+        let start = Instant::now();
+        assert_eq!(pruning.is_due(start), Ok(false), "counted from now on");
+        assert_eq!(pruning.is_due(start), Ok(true));
+        pruning.tried(start, false);
+        let soon = start + RETRY_AFTER - Duration::from_secs(1);
+        assert_eq!(pruning.is_due(soon), Ok(false));
+        let later = start + RETRY_AFTER;
+        assert_eq!(pruning.is_due(later), Ok(true));
+        pruning.tried(later, true);
+        assert_eq!(
+            pruning.is_due(later),
+            Ok(true),
+            "after success its own schedule counts"
+        );
     }
 }

@@ -3,6 +3,7 @@
 mod keeper;
 mod report;
 mod schedule;
+mod turns;
 mod worker;
 
 use std::sync::Arc;
@@ -13,12 +14,14 @@ use std::time::{Duration, Instant};
 use restante_format::archive::{Archive, Memory};
 
 use crate::args::Watch;
+use crate::command::forget::request::system_zone;
 use crate::context::{Access, Context, was_here};
 use crate::failure::{Failure, Outcome, Result};
 use crate::profile::{Profile, Profiles, show_duration};
 use crate::state::State;
 use keeper::Keeper;
 use report::Reporter;
+use turns::Bell;
 use worker::{Shared, Worker};
 
 /// How often it is looked whether somebody asked to stop.
@@ -54,12 +57,11 @@ pub(crate) fn run(cx: &mut Context, args: &Watch) -> Result<()> {
     let state = State::of(&cx.config)?;
     state.folder("locks")?;
     announce(cx, &watched);
-    let pruning = keeper::Pruning::of(
-        &cx.config,
-        &state,
-        id,
-        watched.iter().any(|w| w.profile.keep.is_some()),
-    )?;
+    let forgets = watched.iter().any(|watched| watched.profile.keep.is_some());
+    if forgets {
+        system_zone(&cx.out, "TZ");
+    }
+    let pruning = keeper::Pruning::of(&cx.config, &state, id, forgets)?;
 
     let (config, progress) = (cx.config.clone(), Arc::clone(&cx.progress));
     let share = cx.memory().bytes / watched.len().max(1) as u64;
@@ -106,15 +108,15 @@ fn work(
     let (sender, events) = channel();
     std::thread::scope(|threads| {
         let (mut stops, mut handles) = (Vec::new(), Vec::new());
-        let (taken, turns) = channel();
-        for worker in workers {
+        let (keeps, turns) = channel();
+        for (number, worker) in workers.into_iter().enumerate() {
             let (stop, asked) = channel();
-            let (sender, taken) = (sender.clone(), taken.clone());
+            let (sender, bell) = (sender.clone(), Bell::new(number, keeps.clone()));
             stops.push(stop);
-            handles.push(threads.spawn(move || worker.work(&asked, &sender, &taken)));
+            handles.push(threads.spawn(move || worker.work(&asked, &sender, &bell)));
         }
         // It ends when the last worker has.
-        drop(taken);
+        drop(keeps);
         handles.push(threads.spawn(move || keeper.work(&turns, &sender)));
         let mut told = Ok(());
         loop {

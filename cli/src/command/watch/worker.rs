@@ -14,6 +14,7 @@ use restante_format::progress::Progress;
 
 use super::keeper::Kept;
 use super::schedule::{Schedule, Tick};
+use super::turns::Bell;
 use crate::command::snapshot::take::{Settings, take};
 use crate::command::snapshot::{Excludes, job};
 use crate::config::Config;
@@ -117,8 +118,8 @@ impl<'a> Worker<'a> {
 
     /// Runs whenever it is time, until `stop` is closed, nobody listens any more, or there were runs enough.
     ///
-    /// Every snapshot is told to `taken`, too.
-    pub(super) fn work(mut self, stop: &Receiver<()>, events: &Sender<News>, taken: &Sender<usize>) {
+    /// The bell is rung for every snapshot, too.
+    pub(super) fn work(mut self, stop: &Receiver<()>, events: &Sender<News>, bell: &Bell) {
         let mut schedule = Schedule::new(self.every);
         let mut left = self.shared.runs;
         while left != Some(0) {
@@ -150,8 +151,7 @@ impl<'a> Worker<'a> {
                 return;
             }
             if is_taken {
-                // Without a keeper everything is kept.
-                let _ = taken.send(self.number);
+                bell.ring();
             }
         }
     }
@@ -173,7 +173,10 @@ impl<'a> Worker<'a> {
         let taken = self
             .pool
             .install(|| take(&settings, &mut opened.archive, job, shared.progress))?;
-        self.opened = Some(opened);
+        // A handle that could not read something merges nothing any more. Whether that has passed, only another one knows.
+        if opened.archive.damage().is_empty() {
+            self.opened = Some(opened);
+        }
         Ok(Ran::Taken(Box::new(taken), started.elapsed()))
     }
 

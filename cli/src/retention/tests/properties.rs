@@ -1,11 +1,12 @@
 //! What holds of every policy and every group.
 
+use jiff::tz::TimeZone;
 use restante_format::model::Timestamp;
 use restante_tests::prng::Rng;
 
 use super::reference::Reference;
 use super::{Shot, decide, policy, zone};
-use crate::retention::{Policy, Rule};
+use crate::retention::{Policy, Rule, Verdict};
 
 const ZONES: [&str; 8] = [
     "UTC",
@@ -112,46 +113,68 @@ fn shots(rng: &mut Rng) -> Vec<Shot> {
     shots
 }
 
-#[test]
-fn every_policy_decides_as_the_reference_does() {
-    for seed in 0..3000 {
+/// Snapshots, policies for them, and when and where it is.
+struct Scene {
+    zone: TimeZone,
+    shots: Vec<Shot>,
+    policy: Policy,
+    /// The same policy before a rule was added to it.
+    smaller: Policy,
+    /// The policy, and how to have it again.
+    title: String,
+    now: Timestamp,
+}
+
+impl Scene {
+    fn of(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let zone = zone(pick(&mut rng, &ZONES));
         let shots = shots(&mut rng);
-        let (_, policy, text) = policies(&mut rng);
+        let (smaller, policy, text) = policies(&mut rng);
         // Some of the snapshots may be from the future.
         let secs = shots.first().map_or(0, |shot| shot.time.secs) + 10 - rng.below(20_000).cast_signed();
-        let now = Timestamp { secs, nanos: 0 };
-        let decided = decide(&policy, &zone, now, &shots);
-        let expected = Reference::new(&zone, &shots).decide(&policy, now);
+        Self {
+            zone,
+            shots,
+            policy,
+            smaller,
+            title: format!("seed {seed}, {text}"),
+            now: Timestamp { secs, nanos: 0 },
+        }
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        (0..3000).map(Self::of)
+    }
+
+    fn decide(&self, policy: &Policy, shots: &[Shot]) -> Vec<Verdict> {
+        decide(policy, &self.zone, self.now, shots)
+    }
+}
+
+#[test]
+fn every_policy_decides_as_the_reference_does() {
+    for scene in Scene::all() {
+        let decided = scene.decide(&scene.policy, &scene.shots);
+        let expected = Reference::new(&scene.zone, &scene.shots).decide(&scene.policy, scene.now);
         for (i, (verdict, expected)) in decided.iter().zip(&expected).enumerate() {
             let rules: Vec<Rule> = verdict.rules().collect();
-            assert_eq!(
-                &rules,
-                expected,
-                "seed {seed}, {text}, shot {i} of {}",
-                shots.len()
-            );
+            let (title, count) = (&scene.title, scene.shots.len());
+            assert_eq!(&rules, expected, "{title}, shot {i} of {count}");
         }
     }
 }
 
 #[test]
 fn another_rule_never_makes_one_go() {
-    for seed in 0..3000 {
-        let mut rng = Rng::new(seed);
-        let zone = zone(pick(&mut rng, &ZONES));
-        let shots = shots(&mut rng);
-        let (some, more, text) = policies(&mut rng);
-        let now = Timestamp {
-            secs: 1_750_000_000,
-            nanos: 0,
-        };
-        let pairs = decide(&some, &zone, now, &shots);
-        for (before, after) in pairs.iter().zip(decide(&more, &zone, now, &shots)) {
+    for scene in Scene::all() {
+        let before = scene.decide(&scene.smaller, &scene.shots);
+        let after = scene.decide(&scene.policy, &scene.shots);
+        for (before, after) in before.iter().zip(after) {
             assert!(
                 before.rules().all(|rule| after.rules().any(|r| r == rule)),
-                "seed {seed}, {text}"
+                "{}",
+                scene.title
             );
         }
     }
@@ -160,23 +183,12 @@ fn another_rule_never_makes_one_go() {
 /// What differs from the one before is seen anew among those that are left.
 #[test]
 fn what_was_kept_is_kept_again() {
-    for seed in 0..3000 {
-        let mut rng = Rng::new(seed);
-        let zone = zone(pick(&mut rng, &ZONES));
-        let shots = shots(&mut rng);
-        let (_, policy, text) = policies(&mut rng);
-        let secs = shots.first().map_or(0, |shot| shot.time.secs) + 10 - rng.below(20_000).cast_signed();
-        let now = Timestamp { secs, nanos: 0 };
-        let decided = decide(&policy, &zone, now, &shots);
-        let kept = shots
-            .iter()
-            .zip(&decided)
-            .filter(|(_, verdict)| verdict.is_kept());
+    for scene in Scene::all() {
+        let decided = scene.decide(&scene.policy, &scene.shots);
+        let all = scene.shots.iter().zip(&decided);
+        let kept = all.filter(|(_, verdict)| verdict.is_kept());
         let kept: Vec<Shot> = kept.map(|(shot, _)| shot.clone()).collect();
-        let again = decide(&policy, &zone, now, &kept);
-        assert!(
-            again.iter().all(|verdict| verdict.is_kept()),
-            "seed {seed}, {text}"
-        );
+        let again = scene.decide(&scene.policy, &kept);
+        assert!(again.iter().all(|verdict| verdict.is_kept()), "{}", scene.title);
     }
 }

@@ -115,7 +115,7 @@ impl Archive {
         let _lock = self.store.lock(LockName::Maintenance, LockMode::Shared);
         self.open_all()?;
         self.refuse_damage()?;
-        let mut report = self.count_forgetting(forgotten)?;
+        let mut report = self.count_forgetting(forgotten, progress)?;
         let mut marks = self.marks(|moment| !forgotten.contains(&moment.id()), progress)?;
         let condemned = self.condemned_names()?;
         let plan = self.plan(&mut marks, &condemned, &condemned, max_unused_percent)?;
@@ -165,7 +165,7 @@ impl Archive {
     }
 
     /// Waits until nobody else holds a lock, or somebody asks to stop.
-    fn wait_for(&self, name: LockName, progress: &Progress) -> Result<Box<dyn Lock>> {
+    pub(super) fn wait_for(&self, name: LockName, progress: &Progress) -> Result<Box<dyn Lock>> {
         loop {
             let lock = self.store.try_lock(name, LockMode::Exclusive);
             if let Some(lock) = lock.map_err(Error::io("lock", self.location()))? {

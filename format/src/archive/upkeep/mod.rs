@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::Archive;
 use crate::error::{Error, Result};
 use crate::index::IndexedSegment;
+use crate::progress::Progress;
 use crate::segment::SealedSegment;
 use crate::store::{LockMode, LockName, Name};
 use crate::wire::TRAILER_BYTES;
@@ -71,10 +72,9 @@ impl Archive {
         Ok(merged)
     }
 
-    /// Merges all small segments, whatever their tiers.
-    pub fn compact(&mut self) -> Result<Merged> {
-        let lock = self.store.lock(LockName::Maintenance, LockMode::Exclusive);
-        let _lock = lock.map_err(Error::io("lock", self.location()))?;
+    /// Merges all small segments, whatever their tiers. Interrupted, it has merged some of them.
+    pub fn compact(&mut self, progress: &Progress) -> Result<Merged> {
+        let _lock = self.wait_for(LockName::Maintenance, progress)?;
         self.open_all()?;
         if let Some(damage) = self.damage().first() {
             return Err(Error::Request(format!(
@@ -83,11 +83,13 @@ impl Archive {
         }
         let mut merged = Merged::default();
         let runs: Vec<(Name, u64)> = self.catalog_tiers().into_values().flatten().collect();
+        progress.check()?;
         if runs.len() > 1 {
             self.merge_catalog(&self.opened(&runs)?, &mut merged)?;
         }
         let mut small: Vec<(Name, u64)> = self.data_tiers().into_values().flatten().collect();
         while small.len() > 1 {
+            progress.check()?;
             let group = first_group(&mut small);
             self.merge_data(&self.opened(&group)?, &mut merged)?;
         }
