@@ -163,7 +163,8 @@ Exit code 4 says that a rehearsal failed.")]
   restante recover --done 1-3 --done 5                 a person did these steps
   restante recover --status
 
-Without a terminal it does all up to the first step for a person, prints the checklist, and ends with 3.")]
+Without a terminal it does all up to the first step for a person, prints the checklist, and ends
+with 3.")]
     Recover(Recover),
     /// Check that everything is intact
     #[command(
