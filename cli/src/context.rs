@@ -16,6 +16,8 @@ use crate::args::{Global, Range};
 use crate::config::{Config, ConfigError, is_absent};
 use crate::failure::{Failure, Outcome, Result, chain};
 use crate::find;
+use crate::known;
+pub(crate) use crate::known::check_connector;
 use crate::select;
 use crate::show::{Output, quoted};
 
@@ -172,14 +174,18 @@ impl Context {
 
     /// The snapshots that options choose.
     pub(crate) fn scope(&self, archive: &Archive, range: &Range) -> Result<Scope> {
-        if let Some(connector) = &range.connector {
-            check_connector(archive, connector)?;
-        }
+        known::check(archive, range)?;
         let since = range.since.as_ref();
         let until = range.until.as_ref();
         Ok(Scope {
             connector: range.connector.clone(),
             host: range.host.clone(),
+            paths: range
+                .paths
+                .iter()
+                .flat_map(|path| known::spellings(path))
+                .collect(),
+            tags: range.tags.clone(),
             since: since.map(|text| self.instant("--since", text)).transpose()?,
             until: until.map(|text| self.time("--until", text)).transpose()?,
         })
@@ -250,22 +256,4 @@ pub(crate) fn was_here(archive: &Archive, config: &Config, connector: &str) -> b
     let series = archive.catalog().series();
     let mut all = series.keys();
     all.any(|series| series.host == server && series.connector.as_deref() == Some(connector))
-}
-
-/// Fails if no snapshot is of this connector, and suggests one that there is.
-pub(crate) fn check_connector(archive: &Archive, name: &str) -> Result<()> {
-    let series = archive.catalog().series();
-    let names = series.keys().filter_map(|series| series.connector.as_deref());
-    let mut known: Vec<&str> = names.collect();
-    known.sort_unstable();
-    known.dedup();
-    if known.contains(&name) {
-        return Ok(());
-    }
-    let failure = Failure::new(format!("there is no snapshot of a connector {name:?}"));
-    Err(match crate::suggest::nearest(name, known.iter().copied()) {
-        Some(near) => failure.hint(format!("did you mean {near:?}?")),
-        None if known.is_empty() => failure.hint("no snapshot in this archive is of a connector"),
-        None => failure.hint(format!("there are: {}", known.join(", "))),
-    })
 }

@@ -65,6 +65,8 @@ pub(crate) struct Failure {
 pub(crate) enum Kind {
     /// An error.
     Error,
+    /// There is no archive where one should be.
+    NoArchive,
     /// Standard output was closed by its reader: nobody listens any more.
     ClosedPipe,
 }
@@ -144,6 +146,11 @@ impl Failure {
         self.code == INTERRUPTED
     }
 
+    /// Whether the archive is damaged.
+    pub(crate) fn is_damage(&self) -> bool {
+        self.code == DAMAGE
+    }
+
     /// Standard output could not be written.
     pub(crate) fn output(error: &io::Error) -> Self {
         match error.kind() {
@@ -174,9 +181,12 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let failure = Self::new(chain(&error));
         match &error {
-            Error::NoArchive { location } => failure
-                .hint(format!("make one: restante -a {} init", quoted(location)))
-                .hint("or name another with -a, RESTANTE_ARCHIVE or the configuration file"),
+            Error::NoArchive { location } => Self {
+                kind: Kind::NoArchive,
+                ..failure
+            }
+            .hint(format!("make one: restante -a {} init", quoted(location)))
+            .hint("or name another with -a, RESTANTE_ARCHIVE or the configuration file"),
             Error::NotAnArchive { .. } => {
                 failure.hint("name the folder that holds the files config and segments")
             }

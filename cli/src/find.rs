@@ -109,22 +109,27 @@ fn nearest_id(digits: &str, all: impl Iterator<Item = Id>) -> Option<String> {
 /// The path in a snapshot. In a connector's, where names come from systems that know no case, it may begin below
 /// the connector, and its case does not matter where that leaves one choice.
 pub(crate) fn path(archive: &Archive, listed: &Listed, path: &[u8]) -> Result<Located> {
+    look_up(archive, listed, path)?
+}
+
+/// The same. The inner error is that the path is not there, with what is there instead; the outer one, that nobody knows.
+pub(crate) fn look_up(archive: &Archive, listed: &Listed, path: &[u8]) -> Result<Result<Located>> {
     let error = match archive.locate(listed, path) {
         Err(error @ Error::UnknownPath { .. }) => error,
-        other => return Ok(other?),
+        other => return Ok(Ok(other?)),
     };
     let Some(connector) = &listed.snapshot.connector else {
-        return Err(with_top(archive, listed, path, error));
+        return Ok(Err(with_top(archive, listed, path, error)));
     };
     let below = [connector.as_bytes(), b"/", path].concat();
     match archive.locate(listed, &below) {
         Err(Error::UnknownPath { .. }) => {}
-        other => return Ok(other?),
+        other => return Ok(Ok(other?)),
     }
     let mut furthest: Option<Reached> = None;
     for candidate in [path, &below] {
         match in_any_case(archive, listed, candidate)? {
-            Ok(located) => return Ok(located),
+            Ok(located) => return Ok(Ok(located)),
             Err((reached, siblings)) => {
                 let depth = |siblings: &[String]| siblings.first().map_or(0, |s| 1 + s.matches('/').count());
                 if furthest
@@ -137,14 +142,14 @@ pub(crate) fn path(archive: &Archive, listed: &Listed, path: &[u8]) -> Result<Lo
         }
     }
     let Some((reached, siblings)) = furthest else {
-        return Err(error.into());
+        return Ok(Err(error.into()));
     };
     let wanted = display_bytes(&reached);
     let failure = Failure::from(error);
-    Err(match nearest(wanted.trim_matches('/'), &siblings) {
+    Ok(Err(match nearest(wanted.trim_matches('/'), &siblings) {
         Some(near) => failure.advise(vec![format!("did you mean {near:?}?")]),
         None => failure,
-    })
+    }))
 }
 
 /// How far a path led, and the names that there are.

@@ -7,6 +7,7 @@ mod config;
 mod context;
 mod failure;
 mod find;
+mod known;
 mod procedure;
 mod profile;
 mod recovery;

@@ -258,7 +258,7 @@ fn snapshots() {
     assert_eq!(minutes(&["--until", "2019-05-12", "--last", "1"]), ["05"]);
     assert_eq!(minutes(&["--tag", "changed"]), ["04"]);
     assert_eq!(minutes(&["--tag", "weekly"]), [""; 0]);
-    assert_eq!(minutes(&["--host", "EXCH2"]), [""; 0]);
+    assert_eq!(exch.run(&["snapshots", "--host", "EXCH2"]).code, 1);
     assert_eq!(minutes(&["--host", "EXCH1"]).len(), 6);
     assert_eq!(exch.json(&["snapshots", "--tag", "weekly"]), json!([]));
 }

@@ -267,7 +267,53 @@ fn mistakes() {
         assert!(ended.stderr.contains(said), "{args:?}: {ended:?}");
         assert!(!exch.path("x.rst").exists(), "{args:?}");
     }
+    for from in ["nowhere", "empty"] {
+        fs::create_dir_all(exch.path("empty")).expect("make a folder");
+        let ended = run_on(&exch, "other", &["copy", "--from", from]);
+        assert_eq!(ended.code, 1, "{ended:?}");
+        let said = format!("error: there is no archive at {from}\n  name another with --from\n");
+        assert_eq!(ended.stderr, said);
+    }
     let ended = run_on(&exch, "nowhere", &["copy", "--from", &archive]);
     assert_eq!(ended.code, 1, "{ended:?}");
     assert!(ended.stderr.contains("there is no archive at"), "{ended:?}");
+}
+
+#[test]
+fn chosen_by_machine_label_and_path() {
+    let exch = with_two_archives();
+    let of_host = exch.snapshot(&["src", "--host", "vm1"]);
+    let of_label = exch.snapshot(&["src", "--tag", "monday"]);
+    exch.write("mail/a", "a mail");
+    let of_path = exch.snapshot(&["mail"]);
+    let archive = exch.at("archive");
+    for (options, id) in [
+        (["--host", "vm1"], &of_host),
+        (["--tag", "monday"], &of_label),
+        (["--path", "mail"], &of_path),
+    ] {
+        exch.ok(&[&["export", "--to", "some.rst", "--force"], &options[..]].concat());
+        assert_eq!(ids(&exch, "some.rst"), [id.as_str()], "{options:?}");
+        exch.ok(&["export", "--to", "all.rst", "--force", "--all"]);
+        for (n, from) in [["import", "all.rst"].as_slice(), &["copy", "--from", &archive]]
+            .into_iter()
+            .enumerate()
+        {
+            let target = format!("{n}{}", options[1]);
+            ok_on(&exch, &target, &["init", "-q"]);
+            ok_on(&exch, &target, &[from, &options[..]].concat());
+            assert_eq!(ids(&exch, &target), [id.as_str()], "{options:?}");
+        }
+    }
+    assert_eq!(
+        exch.run(&["export", "latest", "--to", "x.rst", "--host", "vm1"])
+            .code,
+        2
+    );
+    assert_eq!(
+        exch.run(&["export", "--all", "--to", "x.rst", "--host", "vm1"])
+            .code,
+        2
+    );
+    assert_eq!(exch.run(&["export", "--to", "x.rst", "--host", "vmm"]).code, 1);
 }

@@ -96,11 +96,44 @@ fn some_snapshots_only() {
     ];
     let seen = exch.json_lines(&[&["find"], &range[..]].concat());
     assert_eq!(seen[0]["first_snapshot"], ids[3].as_str());
-    assert_eq!(found(&exch, &["Sometimes*", "--host", "nobody"]), []);
+    assert_eq!(exch.run(&["find", "a", "--host", "nobody"]).code, 1);
+    let series = exch.json_lines(&["find", "Sometimes*", "--path", "src"]);
+    assert_eq!(series[0]["paths"][0], exch.at("src").as_str());
+    assert_eq!(found(&exch, &["Sometimes*", "--tag", "nothing"]), []);
     assert_eq!(exch.run(&["find", "a", "--connector", "nobody"]).code, 1);
     assert_eq!(
         exch.run(&["find", "a", "--snapshot", "latest", "--host", "x"])
             .code,
         2
     );
+}
+
+#[test]
+fn names_with_braces_and_bytes_that_are_no_text() {
+    use std::os::unix::ffi::OsStrExt;
+    let exch = Exch::with_archive();
+    exch.write("src/{3F25,04E0}.edb", "a");
+    exch.write("src/3F25.edb", "b");
+    let no_text = std::ffi::OsStr::from_bytes(b"no\xfftext");
+    std::fs::write(exch.path("src").join(no_text), "c").expect("write");
+    exch.snapshot(&["src"]);
+    let braces = [("src/{3F25,04E0}.edb".to_owned(), 1)];
+    for pattern in ["{3F25,04E0}.edb", "{*}.edb", "src/{3F25*", "*}.edb", "[{]*"] {
+        assert_eq!(found(&exch, &[pattern]), braces, "{pattern}");
+    }
+    assert_eq!(found(&exch, &["{3F25,x}.edb"]), []);
+    assert_eq!(found(&exch, &["no\\xfftext"]).len(), 1);
+    assert_eq!(found(&exch, &["no\\xfetext"]), []);
+    let mut raw = exch.command(&["--json", "find"]);
+    raw.arg(std::ffi::OsStr::from_bytes(b"*\xfftext"));
+    let ended = common::ended(raw);
+    assert_eq!((ended.code, ended.stdout.lines().count()), (0, 1), "{ended:?}");
+    for empty in ["", "/"] {
+        let ended = exch.run(&["find", empty]);
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(
+            ended.stderr.starts_with("error: the pattern is empty"),
+            "{ended:?}"
+        );
+    }
 }

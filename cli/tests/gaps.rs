@@ -25,8 +25,9 @@ fn filled() -> Exch {
 fn gaps(exch: &Exch, args: &[&str]) -> Vec<Value> {
     let ended = exch.run(
         &[
-            &["--json", "snapshots", "--gaps", "--until", "2019-05-12T08:07:30Z"],
+            &["--json", "snapshots", "--gaps"],
             args,
+            &["--until", "2019-05-12T08:07:30Z"],
         ]
         .concat(),
     );
@@ -95,4 +96,38 @@ fn the_schedule_is_that_of_the_connector() {
     assert_eq!(exch.run(&["snapshots", "--gaps", "--by-connector"]).code, 2);
     assert_eq!(exch.run(&["snapshots", "--every", "1m"]).code, 2);
     assert_eq!(exch.run(&["snapshots", "--gaps", "--last", "3"]).code, 2);
+}
+
+#[test]
+fn machines_and_paths_are_told_apart() {
+    let exch = Exch::with_archive();
+    exch.write("a\\b/file", "one");
+    for host in ["A", "B"] {
+        for minute in [0, 5] {
+            let time = format!("2019-05-12T08:0{minute}:00Z");
+            exch.snapshot(&["a\\b", "--host", host, "--time", &time]);
+        }
+    }
+    let found = gaps(&exch, &["--every", "1m", "--tolerance", "3m"]);
+    assert_eq!(found.len(), 2);
+    // As `snapshots` has it.
+    let path = exch.at("a\\b");
+    assert_eq!(found[0]["paths"][0], path.as_str());
+    assert_eq!(exch.json(&["snapshots"])[0]["paths"][0], path.as_str());
+    let options = ["--every", "1m", "--until", "2019-05-12T08:05:30Z"];
+    let text = |more: &[&str]| {
+        exch.run(&[&["snapshots", "--gaps"], &options[..], more].concat())
+            .stdout
+    };
+    let both = text(&[]);
+    let mut lines: Vec<&str> = both.lines().collect();
+    assert!(lines[0].contains("HOST"), "{both}");
+    lines.dedup();
+    assert_eq!(lines.len(), 4, "{both}");
+    let one = text(&["--host", "A"]);
+    assert!(!one.contains("HOST") && one.lines().count() == 2, "{one}");
+    assert_eq!(text(&["--path", "a\\b"]), both);
+    assert_eq!(exch.run(&["snapshots", "--gaps", "--path", "a\\b"]).code, 2);
+    let typo = exch.run(&["snapshots", "--gaps", "--every", "1m", "--path", "a/b"]);
+    assert_eq!(typo.code, 1, "{typo:?}");
 }

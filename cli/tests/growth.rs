@@ -64,3 +64,33 @@ fn what_came_before_says_what_changed() {
     );
     assert_eq!(exch.run(&["stats", "--by", "week"]).code, 2);
 }
+
+#[test]
+fn what_chooses_snapshots_is_for_growth() {
+    let exch = filled();
+    for option in ["--connector", "--host", "--path", "--tag", "--since", "--until"] {
+        let ended = exch.run(&["stats", option, "2019-05-12"]);
+        assert_eq!(ended.code, 2, "{option}: {ended:?}");
+        assert!(ended.stderr.contains("--growth"), "{ended:?}");
+    }
+    let of_path = exch.json_lines(&["stats", "--growth", "--path", "other"]);
+    assert_eq!(numbers(&of_path, "snapshots"), [1]);
+}
+
+#[test]
+fn a_label_does_not_change_what_was_added() {
+    let exch = Exch::with_archive();
+    for (minute, content, tag) in [(0, "one", "a"), (1, "", "b"), (2, "two", "b"), (3, "", "a")] {
+        if !content.is_empty() {
+            exch.write("src/file", content);
+        }
+        let time = format!("2019-05-12T08:0{minute}:00Z");
+        exch.snapshot(&["src", "--time", &time, "--tag", tag]);
+    }
+    let changed = |tag: &str| {
+        let rows = exch.json_lines(&["stats", "--growth", "--tag", tag]);
+        (numbers(&rows, "snapshots")[0], numbers(&rows, "changed")[0])
+    };
+    // The last one differs from the first, and not from the one before it.
+    assert_eq!((changed("a"), changed("b")), ((2, 1), (2, 1)));
+}

@@ -125,3 +125,64 @@ fn metadata_makes_versions_only_where_it_is_asked_for() {
     assert_eq!(exch.json_lines(&["history", "src"]).len(), 3);
     assert_eq!(exch.run(&["history", "src/file/below"]).code, 1);
 }
+
+#[test]
+fn what_is_gone_is_found_in_any_case_too() {
+    let (exch, ids) = filled();
+    std::fs::remove_file(exch.path("Exchsrvr/Conndata/Tables/gwcor.tbl")).expect("remove");
+    exch.snapshot(&["--connector", "conn-tables", "--time", "2019-05-12T09:00:00Z"]);
+    let wanted = exch.ok(&["history", "conn-tables@:tables/gwcor.tbl"]);
+    assert_eq!(exch.ok(&["history", "conn-tables@:TABLES/GWCOR.TBL"]), wanted);
+    assert!(wanted.contains(&ids[0][..8]), "{wanted}");
+    // Not where it was there only before.
+    let late = ["--since", "2019-05-12T08:30:00Z"];
+    let ended = exch.run(&[&["history", "conn-tables@:TABLES/GWCOR.TBL"], &late[..]].concat());
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(
+        ended.stderr.contains("is in none of the snapshots\n"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn damage_is_not_taken_for_absence() {
+    let exch = Exch::with_archive();
+    exch.write("restante.toml", "[roots]\nexchsrvr = \"Exchsrvr\"\n");
+    exch.write("Exchsrvr/Conndata/Tables/gwcor.tbl", "one");
+    // The directory is stored with this snapshot, and used again by the one of the connector.
+    exch.snapshot(&["Exchsrvr/Conndata/Tables"]);
+    let damaged = exch.data_segments();
+    exch.snapshot(&["--connector", "conn-tables"]);
+    for path in damaged {
+        let mut bytes = std::fs::read(&path).expect("read a segment");
+        let end = bytes.len() - 400;
+        bytes[150..end].iter_mut().for_each(|byte| *byte ^= 0x55);
+        std::fs::write(&path, bytes).expect("write it");
+    }
+    let ended = exch.run(&["history", "conn-tables@:TABLES/GWCOR.TBL"]);
+    assert_eq!(ended.code, 4, "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("is in none of the snapshots that can be read: "),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn snapshots_with_a_label_or_of_a_path() {
+    let exch = Exch::with_archive();
+    for (minute, content, tag) in [(0, "one", "a"), (1, "two", "b"), (2, "one", "a")] {
+        exch.write("src/file", content);
+        exch.write("other/src/file", "other");
+        let time = format!("2019-05-12T08:0{minute}:00Z");
+        exch.snapshot(&["src", "--time", &time, "--tag", tag]);
+        exch.snapshot(&["other/src", "--time", &time]);
+    }
+    let of = |options: &[&str]| exch.json_lines(&[&["history", "src/file"], options].concat());
+    assert_eq!(column(&of(&["--path", "src"]), "snapshots"), [1, 1, 1]);
+    assert_eq!(column(&of(&["--path", "other/src"]), "snapshots"), [3]);
+    assert_eq!(of(&["--path", "src", "--path", "other/src"]).len(), 4);
+    assert_eq!(column(&of(&["--tag", "a"]), "snapshots"), [2]);
+    assert_eq!(of(&["--path", "src"])[0]["paths"][0], exch.at("src").as_str());
+}

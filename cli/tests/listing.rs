@@ -4,7 +4,14 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::Exch;
+use restante_format::catalog::{Moment, Packer, State};
+use restante_format::id::Id;
+use restante_format::model::{Counts, Snapshot, Timestamp};
+use restante_format::store::{LocalStore, Name, Store};
+use restante_format::wire::{Config, encode_snapshot};
 use serde_json::Value;
 
 /// Two sources, a minute apart: minutes 0 to 3 without a change behind the first, 4 changed, 5 and 6 without.
@@ -75,4 +82,89 @@ fn what_is_before_the_window_says_what_is_a_tick() {
     let late = rows(&exch, &["--all", "--since", "2019-05-12T08:03:00Z"]);
     let ticks: Vec<bool> = late.iter().map(|row| row["tick"] == true).collect();
     assert_eq!(ticks, [true, true, false, true, true, true, true, true]);
+}
+
+#[test]
+fn machines_stand_where_there_are_several() {
+    let exch = filled();
+    assert!(!exch.ok(&["snapshots"]).contains("HOST"));
+    exch.snapshot(&["src", "--host", "EXCH7"]);
+    let text = exch.ok(&["snapshots", "--last", "1"]);
+    assert!(text.contains("HOST") && text.contains("  EXCH7  "), "{text}");
+    let text = exch.ok(&["snapshots", "--host", "EXCH7"]);
+    assert!(!text.contains("HOST") && text.lines().count() == 2, "{text}");
+    for args in [
+        &["snapshots", "--host", "EXHC7"][..],
+        &["find", "file", "--host", "EXHC7"],
+    ] {
+        let ended = exch.run(args);
+        assert_eq!((ended.code, ended.stdout.as_str()), (1, ""), "{ended:?}");
+        assert_eq!(
+            ended.stderr,
+            "error: there is no snapshot of a machine \"EXHC7\"\n  did you mean \"EXCH7\"?\n"
+        );
+    }
+}
+
+#[test]
+fn those_of_a_path_or_with_labels() {
+    let exch = filled();
+    exch.snapshot(&["src", "other", "--tag", "a", "--tag", "b"]);
+    exch.snapshot(&["src", "--tag", "a"]);
+    let number = |args: &[&str]| rows(&exch, &[&["--all"], args].concat()).len();
+    assert_eq!(number(&["--path", "src"]), 9);
+    assert_eq!(number(&["--path", &exch.at("other/")]), 8);
+    assert_eq!(number(&["--path", "src", "--path", "other"]), 16);
+    assert_eq!(
+        (number(&["--tag", "a"]), number(&["--tag", "a", "--tag", "b"])),
+        (2, 1)
+    );
+    let ended = exch.run(&["snapshots", "--path", "srx"]);
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let near = format!("did you mean {:?}?", exch.at("src"));
+    assert!(ended.stderr.contains(&near), "{ended:?}");
+    assert_eq!(
+        exch.run(&["snapshots", "--by-connector", "--path", "src"]).code,
+        2
+    );
+}
+
+#[test]
+fn a_long_list_is_written_in_tables_that_can_be_held() {
+    let exch = Exch::with_archive();
+    let store = LocalStore::new(exch.path("archive"));
+    let config = Config::decode(&store.read(Name::Config).expect("read")).expect("a config");
+    let state = |root: u8| {
+        let snapshot = Snapshot {
+            time: Timestamp { secs: 0, nanos: 0 },
+            host: "EXCH1".into(),
+            connector: Some("conn-tables".into()),
+            paths: Vec::new(),
+            tags: Vec::new(),
+            root: Id([root; 32]),
+            parent: None,
+            program: "tests".into(),
+            counts: Counts::default(),
+            torn: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        Arc::new(State::decode(encode_snapshot(&snapshot).into()).expect("a state"))
+    };
+    let states = [state(1), state(2)];
+    let mut packer = Packer::new(config.archive);
+    for secs in 0..4500_i64 {
+        let (time, state) = (Timestamp { secs, nanos: 0 }, states[secs as usize % 2].clone());
+        packer.add(Moment { time, state }).expect("add");
+    }
+    let segment = packer.finish().expect("a segment").expect("one");
+    store.put(segment.name, &segment.bytes).expect("put");
+    let text = exch.ok(&["snapshots", "--all"]);
+    let heads: Vec<usize> = (text.lines().enumerate())
+        .filter(|(_, line)| line.starts_with("TIME"))
+        .map(|(number, _)| number)
+        .collect();
+    assert_eq!((heads, text.lines().count()), (vec![0, 2001, 4002], 4503));
+    // Times are written in one way throughout.
+    let times = |line: &str| line.starts_with("1970-01-01 0");
+    assert_eq!(text.lines().filter(|line| times(line)).count(), 4500);
 }

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use restante_format::archive::{Archive, Choice, Copied, Grace, Memory, PruneRequest, VerifyLevel};
+use restante_format::archive::{Archive, Choice, Copied, Grace, Memory, PruneRequest, Scope, VerifyLevel};
 use restante_format::catalog::Listed;
 use restante_format::error::{Error, Result};
 use restante_format::id::{Id, Kind};
@@ -136,19 +136,38 @@ fn choices() {
     assert_eq!(chosen(Choice::default()), all);
     let (since, until) = (at(3), at(6));
     let some = Choice {
-        since,
-        until,
+        scope: Scope {
+            since,
+            until,
+            ..Scope::default()
+        },
         ..Choice::default()
     };
     assert_eq!(chosen(some.clone()), all[3..=6]);
     let last = Some(2);
     assert_eq!(chosen(Choice { last, ..some }), all[5..=6]);
     let connector = Some("lotus-notes".to_owned());
-    let none = Choice {
-        connector,
-        ..Choice::default()
-    };
-    assert_eq!(chosen(none), []);
+    let path = b"/nowhere".to_vec();
+    for scope in [
+        Scope {
+            connector,
+            ..Scope::default()
+        },
+        Scope {
+            paths: vec![path],
+            ..Scope::default()
+        },
+        Scope {
+            tags: vec!["none".into()],
+            ..Scope::default()
+        },
+    ] {
+        let none = Choice {
+            scope,
+            ..Choice::default()
+        };
+        assert_eq!(chosen(none), []);
+    }
 }
 
 /// The segments of an archive that hold anything but its catalogue.

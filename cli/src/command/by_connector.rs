@@ -62,7 +62,11 @@ struct Newest {
 /// Lists the connectors of this server.
 pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
     let profiles = Profiles::load(&cx.config)?;
-    let asked = args.connector.iter().flat_map(|name| cx.config.members(name));
+    let asked = args
+        .range
+        .connector
+        .iter()
+        .flat_map(|name| cx.config.members(name));
     let asked: Vec<String> = asked.cloned().collect();
     for name in &asked {
         profiles.get(name)?;
@@ -82,7 +86,7 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
         })
         .map(|(profile, _)| (profile.name.clone(), profile.every))
         .collect();
-    let host = args.host.clone().unwrap_or_else(|| cx.config.server_name());
+    let host = args.range.host.clone().unwrap_or_else(|| cx.config.server_name());
 
     let now = timestamp(Zoned::now().timestamp());
     let mut newest: BTreeMap<String, Newest> = BTreeMap::new();
@@ -146,9 +150,7 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
             Some(time) => local_time(*time, "%Y-%m-%d %H:%M:%S"),
             None => "-".into(),
         });
-        for line in table(&rows, times).lines() {
-            cx.out.line(&line)?;
-        }
+        cx.out.table(&table(&rows, times))?;
         cx.out.flush()?;
     }
     warn(cx, &rows);

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::args::{Chosen, Copy, Export, Import};
 use crate::context::{Access, Context, check_connector};
-use crate::failure::{Failure, Result, chain};
+use crate::failure::{Failure, Kind, Result, chain};
 use crate::find;
 use crate::select;
 use crate::show::{count, duration, plural, quoted, rfc3339, size, with_progress};
@@ -47,7 +47,7 @@ struct ExportDocument {
 
 /// Copies snapshots of another archive into this one.
 pub(crate) fn copy(cx: &mut Context, args: &Copy) -> Result<()> {
-    take_over(cx, &args.from, &args.chosen, "copied")
+    take_over(cx, &args.from, &args.chosen, "copied", "name another with --from")
 }
 
 /// Takes the snapshots of a file in.
@@ -59,20 +59,27 @@ pub(crate) fn import(cx: &mut Context, args: &Import) -> Result<()> {
             .hint("name a file that `export` wrote")
             .hint(format!("or copy from an archive: restante copy --from {folder}")));
     }
-    take_over(cx, &args.file, &args.chosen, "imported")
+    let instead = "name a file that `export` wrote";
+    take_over(cx, &args.file, &args.chosen, "imported", instead)
 }
 
-fn take_over(cx: &mut Context, from: &Path, chosen: &Chosen, done: &str) -> Result<()> {
+/// `instead` is what to do where there is nothing to take from.
+fn take_over(cx: &mut Context, from: &Path, chosen: &Chosen, done: &str, instead: &str) -> Result<()> {
     let folder = cx.writable_folder()?;
     if real(&folder) == real(from) {
         return Err(Failure::usage(format!(
             "{} is the archive that it would be copied into",
             from.display()
         ))
-        .hint("name another with --from"));
+        .hint(instead));
     }
     let started = Instant::now();
-    let source = cx.open_at(from, Access::Mapped)?;
+    let source = cx
+        .open_at(from, Access::Mapped)
+        .map_err(|failure| match failure.kind {
+            Kind::NoArchive => failure.advise(vec![instead.to_owned()]),
+            _ => failure,
+        })?;
     let mut archive = cx.open(Access::Mapped)?;
     let moments = choose(cx, &source, chosen)?;
     let (first, last) = ends(&moments);
@@ -127,7 +134,7 @@ pub(crate) fn export(cx: &mut Context, args: &Export) -> Result<()> {
     if args.chosen.is_empty() && !args.all {
         return Err(Failure::usage("no snapshot is chosen")
             .hint("name snapshots: restante export latest --to FILE.rst")
-            .hint("or choose them with --connector, --since, --until or --last, or take --all"));
+            .hint("or choose them, as with --connector, --since or --last, or take --all"));
     }
     let (to, shown) = (&args.to, args.to.display());
     if to.is_dir() {
@@ -174,16 +181,9 @@ pub(crate) fn export(cx: &mut Context, args: &Export) -> Result<()> {
 
 /// The snapshots that the command line chooses; all of them, if it says nothing.
 fn choose(cx: &Context, archive: &Archive, chosen: &Chosen) -> Result<Vec<Moment>> {
-    if let Some(connector) = &chosen.connector {
-        check_connector(archive, connector)?;
-    }
-    let since = chosen.since.as_ref();
-    let until = chosen.until.as_ref();
     let choice = Choice {
         ids: None,
-        connector: chosen.connector.clone(),
-        since: since.map(|text| cx.instant("--since", text)).transpose()?,
-        until: until.map(|text| cx.time("--until", text)).transpose()?,
+        scope: cx.scope(archive, &chosen.range)?,
         last: chosen.last,
     };
     if chosen.snapshots.is_empty() {

@@ -1,68 +1,50 @@
 //! `snapshots --gaps`: when nobody looked, though the schedule asked for it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Zoned;
-use restante_format::archive::{Archive, Gap, Watched};
-use restante_format::model::{Series, Timestamp, display_bytes};
+use restante_format::archive::{Archive, Gap, Scope, Watched};
+use restante_format::model::Timestamp;
 use serde::Serialize;
 
 use super::by_connector::most;
-use crate::args::Snapshots;
-use crate::context::{Access, Context, check_connector, was_here};
-use crate::failure::{Outcome, Result};
+use super::source::{Source, are_of_many_hosts};
+use crate::args::{Range, Snapshots};
+use crate::context::{Access, Context, was_here};
+use crate::failure::{Failure, Outcome, Result};
 use crate::profile::{Profiles, show_duration};
 use crate::select::timestamp;
-use crate::show::{Align, Table, count, local_time, plural, rfc3339};
+use crate::show::{Align, SeriesDocument, Table, count, local_time, plural, rfc3339};
 
 /// What has a schedule.
 struct Scheduled {
-    host: String,
-    connector: Option<String>,
-    /// The paths of a source that is no connector.
-    paths: Vec<Vec<u8>>,
+    source: Source,
     every: Duration,
-}
-
-impl Scheduled {
-    fn is_for(&self, series: &Series) -> bool {
-        self.host == series.host
-            && self.connector == series.connector
-            && (self.connector.is_some() || self.paths == series.paths)
-    }
-
-    fn name(&self) -> String {
-        let paths: Vec<String> = self.paths.iter().map(|path| display_bytes(path)).collect();
-        self.connector.clone().unwrap_or_else(|| paths.join(" "))
-    }
 }
 
 /// Lists the gaps. There are none in the time before a source's first snapshot.
 pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
     let archive = cx.open(Access::Mapped)?;
     let now = timestamp(Zoned::now().timestamp());
-    let since = args
-        .since
-        .as_ref()
-        .map(|text| cx.instant("--since", text))
-        .transpose()?;
-    let until = args
-        .until
-        .as_ref()
-        .map(|text| cx.time("--until", text))
-        .transpose()?;
-    // What is still to come is no gap.
-    let until = until.map_or(now, |until| until.min(now));
-    let scheduled = match args.every {
-        Some(every) => of_archive(&archive, args, every)?,
+    let (scheduled, scope) = match args.every {
+        Some(every) => {
+            let scope = cx.scope(&archive, &args.range)?;
+            (of_archive(&archive, &scope, every), scope)
+        }
         None => configured(cx, &archive, args)?,
     };
+    // What is still to come is no gap.
+    let until = scope.until.map_or(now, |until| until.min(now));
+    let since = scope.since;
     let gaps = archive.gaps(since, until, &mut |series| {
-        let number = scheduled.iter().position(|scheduled| scheduled.is_for(series))?;
+        let number = scheduled
+            .iter()
+            .position(|scheduled| scheduled.source.has(series))?;
         let most = most(scheduled[number].every, args.tolerance);
         Some(Watched { number, most })
     });
-    let rows: Vec<Row> = gaps
+    let rows: Vec<Row<'_>> = gaps
         .iter()
         .map(|gap| Row::new(gap, &scheduled[gap.number]))
         .collect();
@@ -74,15 +56,15 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
             false => "no gaps",
         });
     } else {
-        for line in table(&gaps, &rows).lines() {
-            cx.out.line(&line)?;
-        }
+        let many_hosts = are_of_many_hosts(scheduled.iter().map(|scheduled| &scheduled.source));
+        cx.out.table(&table(&gaps, &rows, many_hosts))?;
     }
     cx.out.flush()?;
     let newest = archive.catalog().series();
     for scheduled in &scheduled {
-        if !newest.keys().any(|series| scheduled.is_for(series)) {
-            cx.out.warn(&format!("{} has no snapshot", scheduled.name()));
+        if !newest.keys().any(|series| scheduled.source.has(series)) {
+            cx.out
+                .warn(&format!("{} has no snapshot", scheduled.source.name()));
             cx.worsen(Outcome::Incomplete);
         }
     }
@@ -93,16 +75,23 @@ pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
 }
 
 /// The configured connectors that are due on this server again and again, as `--by-connector` has them.
-fn configured(cx: &Context, archive: &Archive, args: &Snapshots) -> Result<Vec<Scheduled>> {
+fn configured(cx: &Context, archive: &Archive, args: &Snapshots) -> Result<(Vec<Scheduled>, Scope)> {
+    let range = &args.range;
+    if !range.paths.is_empty() {
+        return Err(
+            Failure::usage("the configuration says how often connectors are due, and not paths")
+                .hint("say how often the path should have been looked at: --every 1m"),
+        );
+    }
     let profiles = Profiles::load(&cx.config)?;
-    let asked = args.connector.iter().flat_map(|name| cx.config.members(name));
+    let asked = range.connector.iter().flat_map(|name| cx.config.members(name));
     let asked: Vec<String> = asked.cloned().collect();
     for name in &asked {
         profiles.get(name)?;
     }
     let selection = profiles.select(&cx.config, &[])?;
     let is_absent = |name: &str| selection.absent.iter().any(|(absent, _)| absent == name);
-    let host = args.host.clone().unwrap_or_else(|| cx.config.server_name());
+    let host = range.host.clone().unwrap_or_else(|| cx.config.server_name());
     let scheduled = profiles
         .configured(&cx.config)
         .into_iter()
@@ -111,48 +100,35 @@ fn configured(cx: &Context, archive: &Archive, args: &Snapshots) -> Result<Vec<S
             let is_wanted = asked.is_empty() || asked.contains(name);
             let is_here = !is_absent(name) || was_here(archive, &cx.config, name);
             Some(Scheduled {
-                host: host.clone(),
-                connector: Some(name.clone()),
-                paths: Vec::new(),
+                source: Source::of_connector(&host, name),
                 every: profile.every.filter(|_| is_wanted && is_here)?,
             })
         });
-    Ok(scheduled.collect())
+    // A group is no connector, and a machine may be one that never had a snapshot.
+    let times = Range {
+        since: range.since.clone(),
+        until: range.until.clone(),
+        ..Range::default()
+    };
+    Ok((scheduled.collect(), cx.scope(archive, &times)?))
 }
 
 /// All that the archive has, as if all of it were due as often.
-fn of_archive(archive: &Archive, args: &Snapshots, every: Duration) -> Result<Vec<Scheduled>> {
-    if let Some(connector) = &args.connector {
-        check_connector(archive, connector)?;
-    }
-    let mut scheduled: Vec<Scheduled> = Vec::new();
-    for series in archive.catalog().series().into_keys() {
-        let is_wanted = args.host.as_ref().is_none_or(|host| *host == series.host)
-            && (args.connector.is_none() || args.connector == series.connector);
-        if !is_wanted || scheduled.iter().any(|known| known.is_for(&series)) {
-            continue;
-        }
-        scheduled.push(Scheduled {
-            paths: match series.connector {
-                Some(_) => Vec::new(),
-                None => series.paths,
-            },
-            host: series.host,
-            connector: series.connector,
-            every,
-        });
-    }
-    Ok(scheduled)
+fn of_archive(archive: &Archive, scope: &Scope, every: Duration) -> Vec<Scheduled> {
+    let series = archive.catalog().series();
+    let wanted = series.keys().filter(|series| scope.takes_series(series));
+    let sources: BTreeSet<Source> = wanted.map(Source::of).collect();
+    let scheduled = |source| Scheduled { source, every };
+    sources.into_iter().map(scheduled).collect()
 }
 
 /// A gap, as scripts get it.
 #[derive(Serialize)]
-struct Row {
-    host: String,
-    connector: Option<String>,
+struct Row<'a> {
+    #[serde(flatten)]
+    document: SeriesDocument<'a>,
     #[serde(skip)]
-    name: String,
-    paths: Vec<String>,
+    source: &'a Source,
     from: String,
     to: String,
     /// There is no snapshot behind it.
@@ -163,8 +139,8 @@ struct Row {
     missed: u64,
 }
 
-impl Row {
-    fn new(gap: &Gap, scheduled: &Scheduled) -> Self {
+impl<'a> Row<'a> {
+    fn new(gap: &Gap, scheduled: &'a Scheduled) -> Self {
         let nanos = u128::try_from(gap.to.as_nanos() - gap.from.as_nanos()).unwrap_or(0);
         let every = scheduled.every.as_nanos().max(1);
         // One was due every time, but the last time there was one, if a moment late.
@@ -172,10 +148,8 @@ impl Row {
         let missed = due.saturating_sub(u128::from(!gap.is_open));
         let number = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
         Self {
-            host: scheduled.host.clone(),
-            connector: scheduled.connector.clone(),
-            name: scheduled.name(),
-            paths: scheduled.paths.iter().map(|path| display_bytes(path)).collect(),
+            document: scheduled.source.document(),
+            source: &scheduled.source,
             from: rfc3339(gap.from),
             to: rfc3339(gap.to),
             open: gap.is_open,
@@ -186,9 +160,10 @@ impl Row {
     }
 }
 
-fn table(gaps: &[Gap], rows: &[Row]) -> Table {
+fn table(gaps: &[Gap], rows: &[Row<'_>], many_hosts: bool) -> Table {
     let mut table = Table::new(&[
         ("SOURCE", Align::Left),
+        ("HOST", Align::Left),
         ("FROM (local)", Align::Left),
         ("TO", Align::Left),
         ("MISSING", Align::Right),
@@ -202,7 +177,11 @@ fn table(gaps: &[Gap], rows: &[Row]) -> Table {
     };
     for (gap, row) in gaps.iter().zip(rows) {
         table.row(vec![
-            row.name.clone(),
+            row.source.name(),
+            match many_hosts {
+                true => row.source.host.clone(),
+                false => String::new(),
+            },
             time(gap.from),
             if gap.is_open { "open".into() } else { time(gap.to) },
             span(row.seconds),
@@ -218,6 +197,7 @@ fn table(gaps: &[Gap], rows: &[Row]) -> Table {
         let gaps = plural(rows.len() as u64, "gap", "gaps");
         table.row(vec![
             "total".into(),
+            String::new(),
             gaps,
             String::new(),
             span(seconds),

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use jiff::{ToSpan, Zoned, civil};
 use restante_format::archive::Grown;
-use restante_format::model::{Series, Timestamp, display_bytes};
+use restante_format::model::Timestamp;
 use serde::Serialize;
 
-use crate::args::{Period, Stats};
+use super::source::{Source, are_of_many_hosts};
+use crate::args::{GrowthBy, Stats};
 use crate::context::{Access, Context};
 use crate::failure::Result;
 use crate::select::timestamp;
-use crate::show::{Align, Table, count, json_path, rfc3339, size};
+use crate::show::{Align, SeriesDocument, Table, count, rfc3339, size};
 
 /// Prints a row for each period and source.
 pub(crate) fn run(cx: &mut Context, args: &Stats) -> Result<()> {
@@ -43,9 +44,9 @@ pub(crate) fn run(cx: &mut Context, args: &Stats) -> Result<()> {
         return Ok(());
     }
     let heading = match args.by {
-        Period::Day => "DAY",
-        Period::Week => "WEEK FROM",
-        Period::Month => "MONTH",
+        GrowthBy::Day => "DAY",
+        GrowthBy::Week => "WEEK FROM",
+        GrowthBy::Month => "MONTH",
     };
     let mut table = Table::new(&[
         (heading, Align::Left),
@@ -56,9 +57,7 @@ pub(crate) fn run(cx: &mut Context, args: &Stats) -> Result<()> {
         ("READ", Align::Right),
         ("STORED", Align::Right),
     ]);
-    let mut hosts: Vec<&String> = rows.keys().map(|(_, source)| &source.host).collect();
-    hosts.dedup();
-    let many_hosts = hosts.len() > 1;
+    let many_hosts = are_of_many_hosts(rows.keys().map(|(_, source)| source));
     let mut add = |when: String, source: String, host: String, grown: &Grown| {
         table.row(vec![
             when,
@@ -72,49 +71,16 @@ pub(crate) fn run(cx: &mut Context, args: &Stats) -> Result<()> {
     };
     for ((period, source), grown) in &rows {
         let when = period.map_or_else(|| "?".into(), |period| period.name(args.by));
-        let host = if many_hosts {
-            source.host.clone()
-        } else {
-            String::new()
+        let host = match many_hosts {
+            true => source.host.clone(),
+            false => String::new(),
         };
         add(when, source.name(), host, grown);
     }
     if rows.len() > 1 {
         add("total".into(), String::new(), String::new(), &total);
     }
-    for line in table.lines() {
-        cx.out.line(&line)?;
-    }
-    Ok(())
-}
-
-/// What snapshots are of.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Source {
-    connector: Option<String>,
-    /// Those of a connector do not matter.
-    paths: Vec<Vec<u8>>,
-    host: String,
-}
-
-impl Source {
-    fn of(series: &Series) -> Self {
-        let paths = match series.connector {
-            Some(_) => Vec::new(),
-            None => series.paths.clone(),
-        };
-        Self {
-            connector: series.connector.clone(),
-            paths,
-            host: series.host.clone(),
-        }
-    }
-
-    fn name(&self) -> String {
-        let paths = self.paths.iter().map(|path| display_bytes(path));
-        let paths: Vec<String> = paths.collect();
-        self.connector.clone().unwrap_or_else(|| paths.join(" "))
-    }
+    cx.out.table(&table)
 }
 
 /// A day, week or month: from its first moment to the first one behind it.
@@ -126,9 +92,9 @@ struct Span {
 }
 
 impl Span {
-    fn name(&self, by: Period) -> String {
+    fn name(&self, by: GrowthBy) -> String {
         let pattern = match by {
-            Period::Month => "%Y-%m",
+            GrowthBy::Month => "%Y-%m",
             _ => "%Y-%m-%d",
         };
         self.first_day.strftime(pattern).to_string()
@@ -137,13 +103,13 @@ impl Span {
 
 /// Finds the periods of times; most are in that of the one before.
 struct Periods {
-    by: Period,
+    by: GrowthBy,
     zone: TimeZone,
     last: Option<Span>,
 }
 
 impl Periods {
-    fn new(by: Period, zone: TimeZone) -> Self {
+    fn new(by: GrowthBy, zone: TimeZone) -> Self {
         Self { by, zone, last: None }
     }
 
@@ -160,12 +126,12 @@ impl Periods {
         let instant = jiff::Timestamp::new(time.secs, time.nanos as i32).ok()?;
         let day = instant.to_zoned(self.zone.clone()).date();
         let (first_day, length) = match self.by {
-            Period::Day => (day, 1.day()),
-            Period::Week => {
+            GrowthBy::Day => (day, 1.day()),
+            GrowthBy::Week => {
                 let since_monday = i64::from(day.weekday().to_monday_zero_offset());
                 (day.checked_sub(since_monday.days()).ok()?, 1.week())
             }
-            Period::Month => (day.first_of_month(), 1.month()),
+            GrowthBy::Month => (day.first_of_month(), 1.month()),
         };
         let midnight = |day: civil::Date| -> Option<Zoned> { day.to_zoned(self.zone.clone()).ok() };
         Some(Span {
@@ -180,9 +146,8 @@ impl Periods {
 struct Document<'a> {
     from: Option<String>,
     to: Option<String>,
-    host: &'a str,
-    connector: Option<&'a str>,
-    paths: Vec<String>,
+    #[serde(flatten)]
+    source: SeriesDocument<'a>,
     snapshots: u64,
     changed: u64,
     read_bytes: u64,
@@ -194,9 +159,7 @@ impl<'a> Document<'a> {
         Self {
             from: period.map(|span| rfc3339(span.start)),
             to: period.map(|span| rfc3339(span.end)),
-            host: &source.host,
-            connector: source.connector.as_deref(),
-            paths: source.paths.iter().map(|path| json_path(path)).collect(),
+            source: source.document(),
             snapshots: grown.snapshots,
             changed: grown.changed,
             read_bytes: grown.read_bytes,
@@ -209,7 +172,7 @@ impl<'a> Document<'a> {
 mod tests {
     use super::*;
 
-    fn named(by: Period, zone: &str, time: &str) -> String {
+    fn named(by: GrowthBy, zone: &str, time: &str) -> String {
         let zone = TimeZone::get(zone).expect("a zone");
         let time = timestamp(time.parse().expect("a time"));
         let span = Periods::new(by, zone).of(time).expect("a period");
@@ -220,19 +183,19 @@ mod tests {
     fn days_weeks_and_months_are_local() {
         let berlin = "Europe/Berlin";
         assert_eq!(
-            named(Period::Day, berlin, "2026-10-24T22:30:00Z"),
+            named(GrowthBy::Day, berlin, "2026-10-24T22:30:00Z"),
             "2026-10-25 25"
         );
         assert_eq!(
-            named(Period::Day, berlin, "2026-03-29T21:59:59Z"),
+            named(GrowthBy::Day, berlin, "2026-03-29T21:59:59Z"),
             "2026-03-29 23"
         );
         assert_eq!(
-            named(Period::Week, berlin, "2026-11-22T22:59:59Z"),
+            named(GrowthBy::Week, berlin, "2026-11-22T22:59:59Z"),
             "2026-11-16 168"
         );
         assert_eq!(
-            named(Period::Month, berlin, "2026-10-31T22:59:59Z"),
+            named(GrowthBy::Month, berlin, "2026-10-31T22:59:59Z"),
             "2026-10 745"
         );
     }

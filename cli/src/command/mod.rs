@@ -27,6 +27,7 @@ pub(crate) mod restore;
 mod rows;
 pub(crate) mod snapshot;
 pub(crate) mod snapshots;
+mod source;
 pub(crate) mod stats;
 pub(crate) mod verify;
 pub(crate) mod watch;

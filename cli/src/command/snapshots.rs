@@ -1,123 +1,136 @@
 //! `snapshots`: lists them, runs without any change collapsed.
 
-use restante_format::archive::Scope;
-use restante_format::model::{Snapshot, display_bytes};
+use restante_format::archive::Archive;
+use restante_format::model::Snapshot;
 
 use super::rows::{Array, Row, Wanted, newest, oldest_first};
+use super::source::{Source, are_of_many_hosts};
 use crate::args::Snapshots;
-use crate::context::{Access, Context, check_connector};
+use crate::context::{Access, Context};
 use crate::failure::Result;
-use crate::show::{Align, Table, count, local_time, size};
+use crate::show::{Align, Output, TABLE_ROWS, Table, count, local_time, size, source_name};
 
 /// Lists what the options ask for.
 pub(crate) fn run(cx: &mut Context, args: &Snapshots) -> Result<()> {
     let archive = cx.open(Access::Mapped)?;
-    if let Some(connector) = &args.connector {
-        check_connector(&archive, connector)?;
-    }
-    let since = args.since.as_ref();
-    let until = args.until.as_ref();
     let wanted = Wanted {
-        scope: Scope {
-            connector: args.connector.clone(),
-            host: args.host.clone(),
-            since: since.map(|text| cx.instant("--since", text)).transpose()?,
-            until: until.map(|text| cx.time("--until", text)).transpose()?,
-        },
-        tag: args.tag.clone(),
+        scope: cx.scope(&archive, &args.range)?,
         all: args.all,
     };
-    let catalog = archive.catalog();
     if cx.out.json {
         let mut array = Array::new(&mut cx.out);
-        match args.last {
-            Some(last) => newest(catalog, &wanted, last)
-                .into_iter()
-                .try_for_each(|row| array.push(row))?,
-            None => oldest_first(catalog, &wanted, &mut |row| array.push(row))?,
-        }
+        each(&archive, &wanted, args.last, &mut |row| array.push(row))?;
         return array.finish();
     }
-    let rows = match args.last {
-        Some(last) => newest(catalog, &wanted, last),
-        None => {
-            let mut rows = Vec::new();
-            oldest_first(catalog, &wanted, &mut |row| {
-                rows.push(row);
-                Ok(())
-            })?;
-            rows
-        }
+    let mut tables = Tables {
+        many_hosts: many_hosts(&archive, &wanted),
+        one_connector: wanted.scope.connector.is_some(),
+        held: Vec::new(),
+        is_one_of_many: false,
     };
-    if rows.is_empty() {
+    each(&archive, &wanted, args.last, &mut |row| {
+        tables.push(&mut cx.out, row)
+    })?;
+    if tables.held.is_empty() {
         cx.out.notice("no snapshots");
         return Ok(());
     }
-    for line in table(&rows, args).lines() {
-        cx.out.line(&line)?;
-    }
-    Ok(())
+    tables.write(&mut cx.out)
 }
 
-fn table(rows: &[Row], args: &Snapshots) -> Table {
-    let pattern = time_pattern(rows);
-    let mut table = Table::new(&[
-        ("TIME (local)", Align::Left),
-        ("", Align::Left),
-        ("ID", Align::Left),
-        ("SOURCE", Align::Left),
-        ("TAGS", Align::Left),
-        ("FILES", Align::Right),
-        ("SIZE", Align::Right),
-        ("STORED", Align::Right),
-        (" ", Align::Left),
-    ]);
-    for row in rows {
-        let s = &row.last.state.snapshot;
-        let time = match row.count {
-            1 => local_time(row.last.time, pattern),
-            _ => format!(
-                "{} – {}",
-                local_time(row.first_time, pattern),
-                local_time(row.last.time, pattern)
-            ),
+/// Hands the rows to `found`, the oldest first.
+fn each(
+    archive: &Archive,
+    wanted: &Wanted,
+    last: Option<usize>,
+    found: &mut dyn FnMut(Row) -> Result<()>,
+) -> Result<()> {
+    match last {
+        Some(last) => newest(archive.catalog(), wanted, last)
+            .into_iter()
+            .try_for_each(found),
+        None => oldest_first(archive.catalog(), wanted, found),
+    }
+}
+
+fn many_hosts(archive: &Archive, wanted: &Wanted) -> bool {
+    let series = archive.catalog().series();
+    let of_scope = series.keys().filter(|series| wanted.scope.takes_series(series));
+    let sources: Vec<Source> = of_scope.map(Source::of).collect();
+    are_of_many_hosts(sources.iter())
+}
+
+/// Rows on their way into tables of which none is too large to be held.
+struct Tables {
+    /// The archive has snapshots of several machines that are meant.
+    many_hosts: bool,
+    /// Only those of one connector are meant.
+    one_connector: bool,
+    held: Vec<Row>,
+    is_one_of_many: bool,
+}
+
+impl Tables {
+    fn push(&mut self, out: &mut Output, row: Row) -> Result<()> {
+        if self.held.len() == TABLE_ROWS {
+            self.is_one_of_many = true;
+            self.write(out)?;
+            self.held.clear();
+        }
+        self.held.push(row);
+        Ok(())
+    }
+
+    fn write(&self, out: &mut Output) -> Result<()> {
+        let pattern = match self.is_one_of_many {
+            true => WHOLE_TIME,
+            false => time_pattern(&self.held),
         };
-        table.row(vec![
+        let mut table = Table::new(&[
+            ("TIME (local)", Align::Left),
+            ("", Align::Left),
+            ("ID", Align::Left),
+            ("HOST", Align::Left),
+            ("SOURCE", Align::Left),
+            ("TAGS", Align::Left),
+            ("FILES", Align::Right),
+            ("SIZE", Align::Right),
+            ("STORED", Align::Right),
+            (" ", Align::Left),
+        ]);
+        for row in &self.held {
+            table.row(self.cells(row, pattern));
+        }
+        out.table(&table)
+    }
+
+    fn cells(&self, row: &Row, pattern: &str) -> Vec<String> {
+        let s = &row.last.state.snapshot;
+        let last = local_time(row.last.time, pattern);
+        let (time, number) = match row.count {
+            1 => (last, String::new()),
+            many => {
+                let first = local_time(row.first_time, pattern);
+                (format!("{first} – {last}"), format!("×{}", count(many)))
+            }
+        };
+        let host = self.many_hosts.then(|| s.host.clone());
+        let source = (!self.one_connector).then(|| source_name(s.connector.as_deref(), &s.paths));
+        vec![
             time,
-            if row.count > 1 {
-                format!("×{}", count(row.count))
-            } else {
-                String::new()
-            },
+            number,
             row.last.id().short(),
-            if args.connector.is_some() {
-                String::new()
-            } else {
-                source(s)
-            },
+            host.unwrap_or_default(),
+            source.unwrap_or_default(),
             s.tags.join(","),
             count(s.counts.files),
             size(s.counts.bytes),
-            if row.tick {
-                "unchanged".into()
-            } else {
-                size(s.counts.stored_bytes)
+            match row.tick {
+                true => "unchanged".into(),
+                false => size(s.counts.stored_bytes),
             },
             gaps(s),
-        ]);
-    }
-    table
-}
-
-fn source(s: &Snapshot) -> String {
-    match &s.connector {
-        Some(connector) => connector.clone(),
-        None => s
-            .paths
-            .iter()
-            .map(|path| display_bytes(path))
-            .collect::<Vec<_>>()
-            .join(" "),
+        ]
     }
 }
 
@@ -129,6 +142,9 @@ fn gaps(s: &Snapshot) -> String {
         (torn, unreadable) => format!("{} torn, {} unreadable", count(torn), count(unreadable)),
     }
 }
+
+/// A time that can be told from every other.
+const WHOLE_TIME: &str = "%Y-%m-%d %H:%M:%S";
 
 /// The shortest way to write the times that keeps the rows apart.
 fn time_pattern(rows: &[Row]) -> &'static str {
@@ -142,6 +158,6 @@ fn time_pattern(rows: &[Row]) -> &'static str {
         (true, true) => "%H:%M",
         (true, false) => "%H:%M:%S",
         (false, true) => "%Y-%m-%d %H:%M",
-        (false, false) => "%Y-%m-%d %H:%M:%S",
+        (false, false) => WHOLE_TIME,
     }
 }

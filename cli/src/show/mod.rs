@@ -3,6 +3,7 @@
 mod format;
 mod output;
 mod progress;
+mod series;
 mod table;
 
 pub(crate) use format::{
@@ -10,4 +11,5 @@ pub(crate) use format::{
 };
 pub(crate) use output::{Output, report, warn};
 pub(crate) use progress::with_progress;
-pub(crate) use table::{Align, Table};
+pub(crate) use series::{PathDocument, SeenDocument, SeriesDocument, source_name};
+pub(crate) use table::{Align, TABLE_ROWS, Table};

@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Stdout, Write};
 
 use serde::Serialize;
 
-use super::{count, quoted};
+use super::{Table, count, quoted};
 use crate::failure::{Failure, Result};
 
 /// Where a command writes.
@@ -78,6 +78,11 @@ impl Output {
     /// Writes a line of text.
     pub(crate) fn line(&mut self, line: &str) -> Result<()> {
         self.write(|out| writeln!(out, "{line}"))
+    }
+
+    /// Writes a table.
+    pub(crate) fn table(&mut self, table: &Table) -> Result<()> {
+        table.lines().iter().try_for_each(|line| self.line(line))
     }
 
     /// Writes one line of JSON.

@@ -9,6 +9,9 @@ pub(crate) enum Align {
     Right,
 }
 
+/// How many rows are held for one table, where there may be a million: those behind them make another one.
+pub(crate) const TABLE_ROWS: usize = 2000;
+
 /// Rows of cells under headings.
 pub(crate) struct Table {
     columns: Vec<(&'static str, Align)>,

@@ -17,7 +17,8 @@ pub(in crate::command) fn newest(catalog: &Catalog, wanted: &Wanted, number: usi
         lines: Vec::new(),
     };
     let mut tracks = Tracks::default();
-    for moment in wanted.scope.newest_first(catalog) {
+    let all = wanted.all();
+    for moment in all.newest_first(catalog) {
         let is_before = wanted.scope.since.is_some_and(|since| moment.time < since);
         if rows.is_done(is_before) {
             break;

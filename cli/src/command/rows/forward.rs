@@ -17,7 +17,8 @@ pub(in crate::command) fn oldest_first(
 ) -> Result<()> {
     let mut ticks = Ticks::new(catalog, wanted.scope.since);
     let mut rows = Sorted::new(catalog);
-    for moment in wanted.scope.oldest_first(catalog) {
+    let all = wanted.all();
+    for moment in all.oldest_first(catalog) {
         let (series, tick) = ticks.judge(&moment);
         if series == rows.open.len() {
             rows.add_series(&moment.state.snapshot.series());

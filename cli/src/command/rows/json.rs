@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::Row;
 use crate::failure::{Failure, Result};
-use crate::show::{Output, json_path, rfc3339};
+use crate::show::{Output, SeriesDocument, json_path, rfc3339};
 
 /// How many rows are held before they are written.
 const BATCH: usize = 16 * 1024;
@@ -90,9 +90,8 @@ struct Said {
 
 #[derive(Serialize)]
 struct Source<'a> {
-    host: &'a str,
-    connector: Option<&'a str>,
-    paths: Vec<String>,
+    #[serde(flatten)]
+    series: SeriesDocument<'a>,
     tags: &'a [String],
 }
 
@@ -120,9 +119,7 @@ impl Said {
         let s = &state.snapshot;
         Ok(Self {
             source: fields(&Source {
-                host: &s.host,
-                connector: s.connector.as_deref(),
-                paths: s.paths.iter().map(|path| json_path(path)).collect(),
+                series: SeriesDocument::from(s),
                 tags: &s.tags,
             })?,
             files: fields(&Files {

@@ -42,14 +42,17 @@ impl Row {
 /// Which rows there are.
 pub(super) struct Wanted {
     pub(super) scope: Scope,
-    pub(super) tag: Option<String>,
     /// Each snapshot has a row of its own.
     pub(super) all: bool,
 }
 
 impl Wanted {
+    /// What is to be looked at, for a snapshot without the labels may say whether another is a tick.
+    fn all(&self) -> Scope {
+        self.scope.of_whole_series()
+    }
+
     fn takes(&self, moment: &Moment) -> bool {
-        let tags = &moment.state.snapshot.tags;
-        self.tag.as_ref().is_none_or(|tag| tags.contains(tag))
+        self.scope.takes_labels(&moment.state.snapshot)
     }
 }

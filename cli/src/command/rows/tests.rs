@@ -81,9 +81,9 @@ fn both_ways_find_the_same_rows() {
                 scope: Scope {
                     since: time(seed as i64 / 3).filter(|_| choice & 1 > 0),
                     until: time(seed as i64 / 2).filter(|_| choice & 2 > 0),
+                    tags: (choice & 4 > 0).then(|| "tag".to_owned()).into_iter().collect(),
                     ..Scope::default()
                 },
-                tag: (choice & 4 > 0).then(|| "tag".to_owned()),
                 all: choice & 8 > 0,
             };
             let mut all: Vec<Shown> = Vec::new();

@@ -52,7 +52,8 @@ impl Archive {
             }
             Ok(())
         };
-        for moment in scope.oldest_first(&self.catalog) {
+        let all = scope.of_whole_series();
+        for moment in all.oldest_first(&self.catalog) {
             let this = period(moment.time);
             if let Some(before) = current.replace(this).filter(|before| *before != this) {
                 progress.check()?;
@@ -62,6 +63,9 @@ impl Archive {
             if number == series.len() {
                 series.push(moment.state.snapshot.series());
                 sums.push(Grown::default());
+            }
+            if !scope.takes_labels(&moment.state.snapshot) {
+                continue;
             }
             let sum = &mut sums[number];
             sum.snapshots += 1;

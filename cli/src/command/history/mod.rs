@@ -1,6 +1,8 @@
 //! `history`: every version of one path.
 
-use restante_format::archive::{Archive, Aspect, History as Found, Located, Scope, Version};
+mod spelling;
+
+use restante_format::archive::{Aspect, Version};
 use restante_format::id::Id;
 use restante_format::model::{Content, Entry, Node, Series, Timestamp, display_bytes};
 use serde::Serialize;
@@ -8,9 +10,11 @@ use serde::Serialize;
 use crate::args::History;
 use crate::context::{Access, Context, check_connector};
 use crate::failure::{Failure, Outcome, Result, chain};
-use crate::find;
 use crate::select::parse_path;
-use crate::show::{Align, Table, count, json_path, local_time, path_bytes, plural, rfc3339, size};
+use crate::show::{
+    Align, PathDocument, SeenDocument, SeriesDocument, Table, count, json_path, local_time, plural, rfc3339,
+    size, source_name,
+};
 
 /// Prints the versions.
 pub(crate) fn run(cx: &mut Context, args: &History) -> Result<()> {
@@ -28,7 +32,7 @@ pub(crate) fn run(cx: &mut Context, args: &History) -> Result<()> {
         true => Aspect::Metadata,
         false => Aspect::Content,
     };
-    let (path, found) = look(cx, &archive, &scope, path, aspect)?;
+    let (path, found) = spelling::look(cx, &archive, &scope, path, aspect)?;
     for error in &found.errors {
         cx.worsen(Outcome::Damage);
         cx.out.error(Failure::new(chain(error)));
@@ -41,51 +45,7 @@ pub(crate) fn run(cx: &mut Context, args: &History) -> Result<()> {
         }
         return Ok(());
     }
-    for line in table(&found.versions).lines() {
-        cx.out.line(&line)?;
-    }
-    Ok(())
-}
-
-/// Looks for the path as it was given, and if it never was, for the one that differs in the case of letters.
-fn look(
-    cx: &Context,
-    archive: &Archive,
-    scope: &Scope,
-    path: Vec<u8>,
-    aspect: Aspect,
-) -> Result<(Vec<u8>, Found)> {
-    let found = archive.history(scope, &path, aspect, &cx.progress)?;
-    if !found.versions.is_empty() || !found.errors.is_empty() {
-        return Ok((path, found));
-    }
-    // The newest snapshot of each series knows how it is spelt, and what there is instead.
-    let mut asked: Vec<Series> = Vec::new();
-    let mut failure = None;
-    let series = archive.catalog().series().len();
-    for moment in scope.newest_first(archive.catalog()) {
-        if scope.since.is_some_and(|since| moment.time < since) || asked.len() == series {
-            break;
-        }
-        if asked.iter().any(|series| moment.state.snapshot.is_of(series)) {
-            continue;
-        }
-        asked.push(moment.state.snapshot.series());
-        match find::path(archive, &moment.listed(), &path) {
-            Ok(Located::Entry(spelt, _)) => {
-                let found = archive.history(scope, &spelt, aspect, &cx.progress)?;
-                return Ok((spelt, found));
-            }
-            Ok(Located::Root(_)) => {}
-            Err(error) => drop(failure.get_or_insert(error)),
-        }
-    }
-    let text = display_bytes(&path);
-    let never = Failure::new(format!("{text:?} is in none of the snapshots"));
-    Err(match failure {
-        Some(failure) => never.hints(failure.hints),
-        None => never.hint("there is no snapshot that the options leave"),
-    })
+    cx.out.table(&table(&found.versions))
 }
 
 /// The id of what an entry holds: of its bytes or its entries.
@@ -101,13 +61,8 @@ fn content_id(entry: &Entry) -> Option<Id> {
 }
 
 fn source(series: &Series) -> String {
-    match &series.connector {
-        Some(connector) => format!("{connector} of {}", series.host),
-        None => {
-            let paths: Vec<String> = series.paths.iter().map(|path| display_bytes(path)).collect();
-            format!("{} of {}", paths.join(" "), series.host)
-        }
-    }
+    let name = source_name(series.connector.as_deref(), &series.paths);
+    format!("{name} of {}", series.host)
 }
 
 fn table(versions: &[Version]) -> Table {
@@ -158,12 +113,10 @@ fn table(versions: &[Version]) -> Table {
 
 #[derive(Serialize)]
 struct Document<'a> {
-    path: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path_bytes: Option<String>,
-    host: &'a str,
-    connector: Option<&'a str>,
-    paths: Vec<String>,
+    #[serde(flatten)]
+    path: PathDocument,
+    #[serde(flatten)]
+    series: SeriesDocument<'a>,
     /// `gone` where it was there before and is not.
     r#type: &'static str,
     size: Option<u64>,
@@ -173,10 +126,8 @@ struct Document<'a> {
     torn: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
-    first: String,
-    last: String,
-    first_snapshot: String,
-    last_snapshot: String,
+    #[serde(flatten)]
+    seen: SeenDocument,
     snapshots: u64,
 }
 
@@ -186,11 +137,8 @@ impl<'a> Document<'a> {
         let path = path.strip_prefix(b"/").unwrap_or(path);
         let path = path.strip_suffix(b"/").unwrap_or(path);
         Self {
-            path: json_path(path),
-            path_bytes: path_bytes(path),
-            host: &version.series.host,
-            connector: version.series.connector.as_deref(),
-            paths: version.series.paths.iter().map(|path| json_path(path)).collect(),
+            path: PathDocument::new(path),
+            series: SeriesDocument::from(&*version.series),
             r#type: entry.map_or("gone", |entry| entry.node.type_name()),
             size: entry.map(|entry| entry.node.size()),
             id: entry.and_then(content_id).map(|id| id.to_string()),
@@ -201,10 +149,7 @@ impl<'a> Document<'a> {
                 Node::Symlink { target } => Some(json_path(target)),
                 _ => None,
             }),
-            first: rfc3339(version.first.time),
-            last: rfc3339(version.last.time),
-            first_snapshot: version.first.id().to_string(),
-            last_snapshot: version.last.id().to_string(),
+            seen: SeenDocument::new(&version.first, &version.last),
             snapshots: version.snapshots,
         }
     }

@@ -1,9 +1,11 @@
 //! `find`: where a name or a path occurs.
 
+mod pattern;
+
 use std::ffi::OsStr;
 use std::sync::Arc;
 
-use globset::{Candidate, GlobBuilder, GlobMatcher};
+use pattern::Pattern;
 use restante_format::archive::{Archive, Located, Occurrence, Occurrences, walk_tree};
 use restante_format::catalog::Moment;
 use restante_format::model::{Node, Timestamp, display_bytes};
@@ -12,12 +14,12 @@ use serde::Serialize;
 use crate::args::Find;
 use crate::context::{Access, Context};
 use crate::failure::{Failure, Outcome, Result, chain};
-use crate::show::{Align, Table, count, json_path, local_time, path_bytes, rfc3339, size};
+use crate::show::{Align, PathDocument, SeenDocument, SeriesDocument, Table, count, local_time, size};
 
 /// Prints what is found.
 pub(crate) fn run(cx: &mut Context, args: &Find) -> Result<()> {
-    let glob = matcher(&args.glob, args.ignore_case)?;
-    let is_wanted = |path: &[u8]| glob.is_match_candidate(&Candidate::from_bytes(path));
+    let pattern = Pattern::new(&args.glob, args.ignore_case)?;
+    let is_wanted = |path: &[u8]| pattern.matches(path);
     let archive = cx.open(Access::Mapped)?;
     let found = match &args.snapshot {
         Some(snapshot) => in_one(cx, &archive, snapshot, &is_wanted)?,
@@ -40,30 +42,7 @@ pub(crate) fn run(cx: &mut Context, args: &Find) -> Result<()> {
         cx.out.notice("nothing found");
         return Ok(());
     }
-    for line in table(&found.found).lines() {
-        cx.out.line(&line)?;
-    }
-    Ok(())
-}
-
-/// Without a `/` a pattern is for names. One that does not begin with a `/` may begin anywhere.
-fn matcher(pattern: &str, ignore_case: bool) -> Result<GlobMatcher> {
-    let anchored = match pattern.strip_prefix('/') {
-        Some(anchored) => anchored.to_owned(),
-        None => format!("**/{pattern}"),
-    };
-    let glob = GlobBuilder::new(anchored.trim_end_matches('/'))
-        .literal_separator(true)
-        .backslash_escape(true)
-        .case_insensitive(ignore_case)
-        .build();
-    match glob {
-        Ok(glob) => Ok(glob.compile_matcher()),
-        Err(error) => Err(Failure::usage(format!(
-            "{pattern:?} is not a pattern: {}",
-            error.kind()
-        ))),
-    }
+    cx.out.table(&table(&found.found))
 }
 
 /// What is wanted in one snapshot, or in a directory of it.
@@ -158,17 +137,14 @@ fn table(found: &[Occurrence]) -> Table {
 
 #[derive(Serialize)]
 struct Document<'a> {
-    path: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path_bytes: Option<String>,
+    #[serde(flatten)]
+    path: PathDocument,
     r#type: &'static str,
     size: u64,
-    host: &'a str,
-    connector: Option<&'a str>,
-    first: String,
-    first_snapshot: String,
-    last: String,
-    last_snapshot: String,
+    #[serde(flatten)]
+    series: SeriesDocument<'a>,
+    #[serde(flatten)]
+    seen: SeenDocument,
     versions: u64,
 }
 
@@ -183,37 +159,12 @@ impl<'a> Document<'a> {
             versions,
         } = occurrence;
         Self {
-            path: json_path(path),
-            path_bytes: path_bytes(path),
+            path: PathDocument::new(path),
             r#type: entry.node.type_name(),
             size: entry.node.size(),
-            host: &series.host,
-            connector: series.connector.as_deref(),
-            first: rfc3339(first.time),
-            first_snapshot: first.id().to_string(),
-            last: rfc3339(last.time),
-            last_snapshot: last.id().to_string(),
+            series: SeriesDocument::from(&**series),
+            seen: SeenDocument::new(first, last),
             versions: *versions,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_paths() {
-        let finds = |pattern: &str, path: &str| {
-            let glob = matcher(pattern, false).expect("a pattern");
-            glob.is_match_candidate(&Candidate::from_bytes(path.as_bytes()))
-        };
-        assert!(finds("*.tbl", "a/b/c.tbl") && finds("c.tbl", "c.tbl") && finds("b", "a/b"));
-        assert!(!finds("b", "a/b/c.tbl") && !finds("*.TBL", "a/c.tbl") && !finds("a*", "ab/c"));
-        assert!(finds("b/*.tbl", "a/b/c.tbl") && finds("/a/**/c.tbl", "a/x/y/c.tbl"));
-        assert!(!finds("/b/*.tbl", "a/b/c.tbl") && !finds("/a/*", "a/b/c.tbl"));
-        assert!(matcher("[", false).is_err());
-        let any_case = matcher("*.TBL", true).expect("a pattern");
-        assert!(any_case.is_match_candidate(&Candidate::from_bytes(b"a/c.tbl")));
     }
 }
