@@ -398,7 +398,7 @@ fn a_file_that_is_damaged_anywhere_is_never_believed() {
     let bytes = fs::read(&file).expect("read");
     let looked_at = |bytes: &[u8]| {
         fs::write(&file, bytes).expect("write");
-        let archive = Archive::open_file(&file, false, Memory::default())?;
+        let archive = Archive::open_file(&file, Memory::default())?;
         let (_, mut target) = in_memory(foreign_config());
         copy(&mut target, &archive, &Choice::default())?;
         for (id, contents) in read_everything(&target) {
@@ -414,7 +414,7 @@ fn a_file_that_is_damaged_anywhere_is_never_believed() {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
         let _ = looked_at(&changed);
-        let verified = Archive::open_file(&file, false, Memory::default()).and_then(|archive| {
+        let verified = Archive::open_file(&file, Memory::default()).and_then(|archive| {
             let report = archive.verify(VerifyLevel::Full, &Progress::default())?;
             Ok(archive.damage().len() + report.damaged.len())
         });
