@@ -220,3 +220,56 @@ fn runs_of(block: &[Location]) -> impl Iterator<Item = Vec<Location>> {
         Some(run.to_vec())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::index::{IndexedSegment, locate};
+    use crate::store::Name;
+    use crate::wire::{BlockEntry, Directory, Method, ObjectEntry};
+
+    /// How many objects of these lengths, all in one block, are in each run.
+    fn runs(lens: &[usize]) -> Vec<usize> {
+        let block = BlockEntry {
+            offset: 64,
+            stored_len: 1,
+            plain_len: OBJECT_BYTES as u32,
+            method: Method::Zstd,
+            check: Id([0; 32]),
+        };
+        let object = |(n, len): (u8, &usize)| ObjectEntry {
+            id: Id([n; 32]),
+            block: 0,
+            offset: 0,
+            len: *len as u32,
+            kind: Kind::Chunk,
+            generation: 0,
+        };
+        let directory = Directory {
+            blocks: vec![block],
+            objects: (0..).zip(lens).map(object).collect(),
+            deltas: Vec::new(),
+        };
+        let segment = Arc::new(IndexedSegment {
+            name: Name::Segment(Id([1; 32])),
+            len: 1000,
+            directory,
+        });
+        let objects: Vec<Location> = (0..lens.len() as u32)
+            .filter_map(|number| locate(&segment, number))
+            .collect();
+        runs_of(&objects).map(|run| run.len()).collect()
+    }
+
+    #[test]
+    fn objects_that_overlap_are_not_held_together() {
+        let (half, whole) = (OBJECT_BYTES / 2, OBJECT_BYTES);
+        assert_eq!(runs(&[half, half]), [2]);
+        assert_eq!(runs(&[1; 200]), [200]);
+        assert_eq!(runs(&[whole; 5]), [1; 5]);
+        assert_eq!(runs(&[half, half, 1, whole, half, half - 1, 1]), [2, 1, 1, 3]);
+        assert_eq!(runs(&[]), [0; 0]);
+    }
+}
