@@ -1,27 +1,27 @@
 //! The third measurement: an evolving tree with a snapshot an hour, all of them listed, most forgotten, and their room freed.
 
+mod report;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
-
-use restante_tests::workload::Summary;
-use serde_json::{Value, json};
 
 use crate::clock::{Call, Clock};
 use crate::failure::Failure;
 use crate::folder::{self, Size};
+use crate::history;
 use crate::options::Options;
-use crate::peers::{create, judge};
-use crate::retention::{POLICY, forget, list, listed, snapshot};
-use crate::spread::ratios;
-use crate::table::{KB, NONE, Table, figure, grouped, spread};
+use crate::outcome::{Measured, Outcome, each};
+use crate::retention::{forget, list, listed, snapshot};
 use crate::tool::{Station, TREE, Tool};
-use crate::{history, report};
+use crate::tree::{create, judge, step};
 
 /// One snapshot in so many finds nothing changed.
 const UNCHANGED_ONE_IN: usize = 5;
 /// The time of the first snapshot, seconds since 1970: an early morning; and how far they lie apart.
 const START_S: i64 = 991_353_600;
 const STEP_S: i64 = 3600;
+
+pub use report::{head, json, table};
 
 /// What a long history costs one program.
 pub struct Row {
@@ -43,24 +43,22 @@ pub struct Row {
     pub failure: Option<Failure>,
 }
 
-/// What was measured, and on what.
-pub struct Outcome {
-    /// The tree as it was at first.
-    pub tree: Summary,
-    /// A row for each program.
-    pub rows: Vec<Row>,
-}
+impl Measured for Row {
+    fn who(&self) -> &str {
+        self.who
+    }
 
-impl Outcome {
-    /// Whether this project's program failed at something.
-    pub fn restante_failed(&self) -> bool {
-        let failed = |row: &Row| row.who == Tool::Restante.name() && row.failure.is_some();
-        self.rows.iter().any(failed)
+    fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.failure = Some(failure);
     }
 }
 
 /// Whether the tree is changed before snapshot `n`, the first being 0.
-fn has_changes(n: usize) -> bool {
+fn is_evolved(n: usize) -> bool {
     n > 0 && !n.is_multiple_of(UNCHANGED_ONE_IN)
 }
 
@@ -69,7 +67,7 @@ fn has_changes(n: usize) -> bool {
 /// # Errors
 ///
 /// Where the tree cannot be made. What a program fails at is in its row.
-pub fn measure(options: &Options, clock: &Clock, place: &Path) -> Result<Outcome, Failure> {
+pub fn measure(options: &Options, clock: &Clock, place: &Path) -> Result<Outcome<Row>, Failure> {
     let source = place.join("source");
     let workload = history::workload();
     let tree = create(&workload, &source.join(TREE))?;
@@ -87,10 +85,9 @@ pub fn measure(options: &Options, clock: &Clock, place: &Path) -> Result<Outcome
     each(&mut work, |station, _| station.start_afresh(clock));
     let mut steps = 0;
     for n in 0..options.snapshots {
-        if has_changes(n) {
+        if is_evolved(n) {
             steps += 1;
-            let changed = workload.step(&source.join(TREE), steps);
-            changed.map_err(|e| Failure::io(format!("taking step {steps} of the tree"), e))?;
+            step(&workload, &source.join(TREE), steps)?;
         }
         if n.is_multiple_of(10) {
             eprintln!("snapshot {n} of {}", options.snapshots);
@@ -161,16 +158,6 @@ impl Row {
     }
 }
 
-/// Does something with every program that has not failed yet.
-fn each(work: &mut [(Station, Row)], mut act: impl FnMut(&mut Station, &mut Row) -> Result<(), Failure>) {
-    for (station, row) in work.iter_mut().filter(|(_, row)| row.failure.is_none()) {
-        if let Err(failure) = act(station, row) {
-            eprintln!("{}: {failure}", row.who);
-            row.failure = Some(failure);
-        }
-    }
-}
-
 /// How many snapshots a program lists.
 fn count(call: &Call) -> Result<usize, Failure> {
     let failed = |e| Failure::io(format!("reading what `{}` lists", call.line()), e);
@@ -214,139 +201,14 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
     }
 }
 
-/// What stands above the table.
-pub fn head(options: &Options, outcome: &Outcome) -> String {
-    format!(
-        "{} snapshots of a small tree ({}), one an hour, one in {UNCHANGED_ONE_IN} without changes; then `{}`. {}",
-        options.snapshots,
-        report::tree(&outcome.tree),
-        POLICY.join(" "),
-        report::runs(options.runs)
-    )
-}
-
-/// The table, each figure with how many times Restante's it is.
-pub fn table(outcome: &Outcome) -> String {
-    let mut table = Table::new(&[
-        "program",
-        "one snapshot, ms (mean)",
-        "stored, kB",
-        "÷ Restante's",
-        "files",
-        "÷ Restante's",
-        "list as JSON, ms",
-        "÷ Restante's",
-        "forget and free, s",
-        "÷ Restante's",
-        "left",
-        "stored then, kB",
-        "÷ Restante's",
-        "files then",
-    ]);
-    let ours = outcome.rows.iter().find(|row| row.who == Tool::Restante.name());
-    for row in &outcome.rows {
-        let ratio = |value: &dyn Fn(&Row) -> Vec<f64>| {
-            let ours = ours.filter(|ours| ours.who != row.who).map(value);
-            spread(ratios(&value(row), &ours.unwrap_or_default()))
-        };
-        // What was not reached is no zero.
-        let has_listed = !row.lists_s.is_empty();
-        let is_done = row.left > 0;
-        let one = |is: bool, value: f64| if is { vec![value] } else { Vec::new() };
-        let whole_bytes = |row: &Row| one(!row.lists_s.is_empty(), row.whole.bytes as f64);
-        let whole_files = |row: &Row| one(!row.lists_s.is_empty(), row.whole.files as f64);
-        let after_bytes = |row: &Row| one(row.left > 0, row.after.bytes as f64);
-        let text = |is: bool, value: f64| if is { grouped(value) } else { NONE.to_owned() };
-        let taken = row.snapshots_s.len();
-        let mean = match &row.failure {
-            Some(failure) => table.failed(row.who, &format!("after {taken} snapshots"), failure),
-            None if taken == 0 => NONE.to_owned(),
-            None => figure(row.snapshots_s.iter().sum::<f64>() / taken as f64 * 1e3),
-        };
-        table.row([
-            row.who.to_owned(),
-            mean,
-            text(has_listed, row.whole.bytes as f64 / KB),
-            ratio(&whole_bytes),
-            text(has_listed, row.whole.files as f64),
-            ratio(&whole_files),
-            spread(row.lists_s.iter().map(|s| s * 1e3).collect()),
-            ratio(&|row| row.lists_s.clone()),
-            spread(row.forgets_s.clone()),
-            ratio(&|row| row.forgets_s.clone()),
-            text(is_done, row.left as f64),
-            text(is_done, row.after.bytes as f64 / KB),
-            ratio(&after_bytes),
-            text(is_done, row.after.files as f64),
-        ]);
-    }
-    table.finish()
-}
-
-/// Every figure.
-pub fn json(outcome: &Outcome) -> Value {
-    let size = |size: &Size| json!({"files": size.files, "bytes": size.bytes});
-    let row = |row: &Row| {
-        json!({
-            "program": row.who,
-            "snapshots_s": row.snapshots_s,
-            "whole": size(&row.whole),
-            "lists_s": row.lists_s,
-            "forgets_s": row.forgets_s,
-            "left": row.left,
-            "after": size(&row.after),
-            "failure": row.failure.as_ref().map(ToString::to_string),
-        })
-    };
-    outcome.rows.iter().map(row).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_reached_is_no_zero() {
-        let mut ours = Row::of(Tool::Restante);
-        ours.snapshots_s = vec![0.1, 0.3];
-        ours.whole = Size {
-            files: 10,
-            bytes: 1000,
-        };
-        (ours.lists_s, ours.forgets_s, ours.left) = (vec![0.001], vec![0.5], 2);
-        let mut other = Row::of(Tool::Borg);
-        other.whole = Size {
-            files: 20,
-            bytes: 5000,
-        };
-        other.lists_s = vec![0.02];
-        other.failure = Some(Failure::Missing("it is gone".into()));
-        let outcome = Outcome {
-            tree: Summary::default(),
-            rows: vec![ours, other],
-        };
-        let text = table(&outcome);
-        assert!(
-            text.contains("| restante | 200 | 1 | – | 10 | – | 1.00 | – | 0.500 | – | 2 | 0 | – | 0 |"),
-            "{text}"
-        );
-        assert!(
-            text.contains("| 5 | 5.00 | 20 | 2.00 | 20.0 | 20.0 | – | – | – | – | – | – |"),
-            "{text}"
-        );
-        assert!(
-            text.ends_with(
-                "1. borg, after 0 snapshots: it is gone
-"
-            ),
-            "{text}"
-        );
-    }
-
-    #[test]
     fn four_of_five_find_changes() {
-        assert_eq!((0..100).filter(|n| has_changes(*n)).count(), 80);
-        assert!(!has_changes(0));
+        assert_eq!((0..100).filter(|n| is_evolved(*n)).count(), 80);
+        assert!(!is_evolved(0));
     }
 
     #[test]

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use restante_tests::workload::{Summary, Workload};
+use restante_tests::workload::Workload;
 
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::folder::Size;
 use crate::options::Options;
-use crate::peers::{create, step};
+use crate::outcome::{Measured, Outcome, each};
 use crate::tool::{Station, TREE, Tool};
+use crate::tree::{create, step};
 
 /// One snapshot in so many finds changes.
 const CHANGED_ONE_IN: usize = 10;
@@ -54,19 +55,17 @@ fn has_changes(n: usize) -> bool {
     n > 0 && n.is_multiple_of(CHANGED_ONE_IN)
 }
 
-/// What was measured, and on what.
-pub struct Outcome {
-    /// The tree as it was at first.
-    pub tree: Summary,
-    /// A row for each program.
-    pub rows: Vec<Row>,
-}
+impl Measured for Row {
+    fn who(&self) -> &str {
+        self.who
+    }
 
-impl Outcome {
-    /// Whether this project's program failed at something.
-    pub fn restante_failed(&self) -> bool {
-        let failed = |row: &Row| row.who == Tool::Restante.name() && row.failure.is_some();
-        self.rows.iter().any(failed)
+    fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.failure = Some(failure);
     }
 }
 
@@ -86,7 +85,7 @@ pub(crate) fn workload() -> Workload {
 /// # Errors
 ///
 /// Where the tree cannot be made. What a program fails at is in its row.
-pub fn measure(options: &Options, clock: &Clock, place: &Path) -> Result<Outcome, Failure> {
+pub fn measure(options: &Options, clock: &Clock, place: &Path) -> Result<Outcome<Row>, Failure> {
     let source = place.join("source");
     let workload = workload();
     let tree = create(&workload, &source.join(TREE))?;
@@ -124,16 +123,6 @@ pub fn measure(options: &Options, clock: &Clock, place: &Path) -> Result<Outcome
     }
     let rows = work.into_iter().map(|(_, row)| row).collect();
     Ok(Outcome { tree, rows })
-}
-
-/// Does something with every program that has not failed yet.
-fn each(work: &mut [(Station, Row)], mut act: impl FnMut(&mut Station, &mut Row) -> Result<(), Failure>) {
-    for (station, row) in work.iter_mut().filter(|(_, row)| row.failure.is_none()) {
-        if let Err(failure) = act(station, row) {
-            eprintln!("{}: {failure}", row.who);
-            row.failure = Some(failure);
-        }
-    }
 }
 
 fn snapshot(station: &mut Station, row: &mut Row, clock: &Clock) -> Result<(), Failure> {

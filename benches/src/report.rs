@@ -4,6 +4,7 @@ use restante_tests::workload::Summary;
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
+use crate::outcome::Outcome;
 use crate::spread::ratios;
 use crate::table::{KB, MB, NONE, Table, figure, grouped, spread};
 use crate::tool::Tool;
@@ -33,7 +34,7 @@ pub fn tree(summary: &Summary) -> String {
 }
 
 /// The table of the first measurement.
-pub fn peers_table(outcome: &peers::Outcome) -> String {
+pub fn peers_table(outcome: &Outcome<peers::Row>) -> String {
     let mut table = Table::new(&[
         "step",
         "program",
@@ -82,7 +83,7 @@ pub fn peers_table(outcome: &peers::Outcome) -> String {
 }
 
 /// The table of the second measurement.
-pub fn history_table(outcome: &history::Outcome) -> String {
+pub fn history_table(outcome: &Outcome<history::Row>) -> String {
     let mut table = Table::new(&[
         "program",
         "one snapshot, ms (mean)",
@@ -124,7 +125,7 @@ fn tree_json(summary: &Summary) -> Value {
 }
 
 /// Every figure of the first measurement.
-pub fn peers_json(outcome: &peers::Outcome) -> Value {
+pub fn peers_json(outcome: &Outcome<peers::Row>) -> Value {
     let run = |run: &peers::Run| {
         json!({
             "wall_s": run.cost.wall_s,
@@ -147,7 +148,7 @@ pub fn peers_json(outcome: &peers::Outcome) -> Value {
 }
 
 /// Every figure of the second measurement.
-pub fn history_json(outcome: &history::Outcome) -> Value {
+pub fn history_json(outcome: &Outcome<history::Row>) -> Value {
     let size = |size: &crate::folder::Size| json!({"files": size.files, "bytes": size.bytes});
     let row = |row: &history::Row| {
         json!({
@@ -184,7 +185,7 @@ mod tests {
             }],
             failure,
         };
-        let outcome = peers::Outcome {
+        let outcome = Outcome {
             tree: Summary::default(),
             rows: vec![
                 row("a | b", None),

@@ -205,7 +205,7 @@ impl Context {
 /// Opens the archive in `folder` and says nothing of what is damaged in it.
 pub(crate) fn open_archive(folder: &Path, access: Access, memory: Memory) -> Result<Archive> {
     if folder.is_file() {
-        return open_file(folder, access, memory);
+        return open_file(folder, memory);
     }
     let store = LocalStore::new(folder);
     let store = match access {
@@ -217,9 +217,9 @@ pub(crate) fn open_archive(folder: &Path, access: Access, memory: Memory) -> Res
 }
 
 /// Opens a file that is an archive by itself.
-fn open_file(file: &Path, access: Access, memory: Memory) -> Result<Archive> {
+fn open_file(file: &Path, memory: Memory) -> Result<Archive> {
     let again = "get it anew: from where it came, or by another export";
-    Archive::open_file(file, access == Access::Mapped, memory).map_err(|error| match &error {
+    Archive::open_file(file, memory).map_err(|error| match &error {
         Error::NotAnArchive { .. } => {
             Failure::new(chain(&error)).hint("name the folder of an archive, or a file that `export` wrote")
         }

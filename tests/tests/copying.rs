@@ -9,13 +9,15 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use restante_format::archive::{Archive, Choice, Copied, Grace, Memory, PruneRequest, Scope, VerifyLevel};
+use restante_format::archive::{
+    Archive, Choice, Copied, Grace, IndexLimits, Memory, PruneRequest, Scope, VerifyLevel,
+};
 use restante_format::catalog::Listed;
 use restante_format::error::{Error, Result};
 use restante_format::id::{Id, Kind};
 use restante_format::model::Timestamp;
 use restante_format::progress::Progress;
-use restante_format::store::{Call, Fault, FaultyStore, MemoryStore, Name, RecordingStore};
+use restante_format::store::{Call, Fault, FaultyStore, MemoryStore, Name, RecordingStore, Shelf};
 use restante_format::wire::{ArchiveId, Config};
 use restante_tests::archives::{
     Contents, Place, assert_clean, config, create, fine_config, in_memory, objects_of, open, read_everything,
@@ -387,21 +389,116 @@ fn a_file_is_an_archive_by_itself() {
             .expect("export again");
         assert_eq!(again, exported, "the same is the same file");
         assert_eq!(fs::read_dir(folder.path()).expect("list").count(), 1);
-        for is_mapped in [true, false] {
-            let mut single = Archive::open_file(&file, is_mapped, Memory::default()).expect("open");
-            assert_clean(&single);
-            let expected: BTreeMap<Id, Contents> = there
-                .iter()
-                .filter(|(id, _)| chosen.contains(id))
-                .map(|(id, contents)| (*id, contents.clone()))
-                .collect();
-            assert!(read_everything(&single) == expected, "seed {seed}");
-            assert!(copy(&mut single, &source, &Choice::default()).is_err());
-            let (_, mut target) = in_memory(foreign_config());
-            copy(&mut target, &single, &Choice::default()).expect("import");
-            assert_clean(&target);
-            assert!(read_everything(&target) == expected, "seed {seed}");
+        let mut single = Archive::open_file(&file, Memory::default()).expect("open");
+        assert_clean(&single);
+        let expected: BTreeMap<Id, Contents> = there
+            .iter()
+            .filter(|(id, _)| chosen.contains(id))
+            .map(|(id, contents)| (*id, contents.clone()))
+            .collect();
+        assert!(read_everything(&single) == expected, "seed {seed}");
+        assert!(copy(&mut single, &source, &Choice::default()).is_err());
+        let (_, mut target) = in_memory(foreign_config());
+        copy(&mut target, &single, &Choice::default()).expect("import");
+        assert_clean(&target);
+        assert!(read_everything(&target) == expected, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_off_while_it_is_open_ends_nothing() {
+    let (_, source) = history(13, 4, fine_config());
+    let folder = Place::new();
+    let file = folder.join("exported");
+    let moments = source.choose(&Choice::default());
+    source
+        .export_to(&file, false, moments, &Progress::default())
+        .expect("export");
+    let single = Archive::open_file(&file, Memory::default()).expect("open");
+    let moments = single.choose(&Choice::default());
+    let opened = File::options().write(true).open(&file).expect("open");
+    opened.set_len(64).expect("cut off");
+    let (_, mut target) = in_memory(foreign_config());
+    let copied = target.copy_from(&single, moments, &Progress::default());
+    let error = copied.expect_err("it is not whole");
+    assert!(error.is_damage(), "{error}");
+    assert_clean(&target);
+}
+
+/// Every data segment gets a table.
+const AT_ONCE: IndexLimits = IndexLimits {
+    segment_bytes: 0,
+    segments: 1,
+    objects: 1,
+};
+
+#[test]
+fn a_damaged_table_hides_nothing_from_a_copy() {
+    let (store, mut archive) = in_memory(fine_config());
+    archive.limit_index(AT_ONCE);
+    let place = Place::in_memory();
+    for n in 0..6 {
+        place.write(format!("dir{}/file", n % 2), noise(n, 2000));
+        take(&mut archive, place.path(), n as i64);
+    }
+    let there = read_everything(&archive);
+    let mut files = store.files();
+    let tables: Vec<Name> = files
+        .keys()
+        .filter(|name| name.shelf() == Some(Shelf::Tables))
+        .copied()
+        .collect();
+    assert!(!tables.is_empty());
+    for name in tables {
+        // A bit of every id: whatever is looked for, a row is not what it was.
+        let mut bytes = files[&name].to_vec();
+        for row in objects_of(&archive, &[Kind::Chunk, Kind::ChunkList, Kind::Tree]) {
+            let id = &row.object.id.0;
+            let places = bytes.windows(id.len()).enumerate();
+            let found: Vec<usize> = places.filter(|(_, at)| at == id).map(|(at, _)| at).collect();
+            found.into_iter().for_each(|at| bytes[at + 31] ^= 1);
         }
+        files.insert(name, bytes.into());
+    }
+    let damaged = open(&Arc::new(MemoryStore::from_files(files.clone())));
+    let (_, mut target) = in_memory(foreign_config());
+    copy(&mut target, &damaged, &Choice::default()).expect("copy");
+    assert!(read_everything(&target) == there);
+    assert_clean(&target);
+    let damaged = open(&Arc::new(MemoryStore::from_files(files)));
+    let folder = Place::new();
+    let moments = damaged.choose(&Choice::default());
+    damaged
+        .export_to(&folder.join("file"), false, moments, &Progress::default())
+        .expect("export");
+    let single = Archive::open_file(&folder.join("file"), Memory::default()).expect("open");
+    assert!(read_everything(&single) == there);
+    assert_clean(&single);
+}
+
+#[test]
+fn what_others_merge_meanwhile_is_copied_from_where_it_is() {
+    for limits in [None, Some(AT_ONCE)] {
+        let (store, mut writer) = in_memory(fine_config());
+        limits.into_iter().for_each(|limits| writer.limit_index(limits));
+        let place = Place::in_memory();
+        for n in 0..10 {
+            place.write(format!("dir{}/file", n % 2), noise(n, 2000));
+            take(&mut writer, place.path(), n as i64);
+        }
+        let there = read_everything(&writer);
+        let source = open(&store);
+        let moments = source.choose(&Choice::default());
+        for n in 10..40 {
+            place.write("dir0/file", noise(n, 2000));
+            take(&mut writer, place.path(), n as i64);
+        }
+        writer.compact(&Progress::default()).expect("compact");
+        let (_, mut target) = in_memory(foreign_config());
+        let copied = target.copy_from(&source, moments, &Progress::default());
+        assert_eq!(copied.expect("copy").snapshots, 10);
+        assert!(read_everything(&target) == there);
+        assert_clean(&target);
     }
 }
 
@@ -418,7 +515,7 @@ fn a_file_that_is_damaged_anywhere_is_never_believed() {
     let bytes = fs::read(&file).expect("read");
     let looked_at = |bytes: &[u8]| {
         fs::write(&file, bytes).expect("write");
-        let archive = Archive::open_file(&file, false, Memory::default())?;
+        let archive = Archive::open_file(&file, Memory::default())?;
         let (_, mut target) = in_memory(foreign_config());
         copy(&mut target, &archive, &Choice::default())?;
         for (id, contents) in read_everything(&target) {
@@ -434,7 +531,7 @@ fn a_file_that_is_damaged_anywhere_is_never_believed() {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
         let _ = looked_at(&changed);
-        let verified = Archive::open_file(&file, false, Memory::default()).and_then(|archive| {
+        let verified = Archive::open_file(&file, Memory::default()).and_then(|archive| {
             let report = archive.verify(VerifyLevel::Full, &Progress::default())?;
             Ok(archive.damage().len() + report.damaged.len())
         });

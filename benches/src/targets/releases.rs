@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::folder::{self, Size};
 use crate::table::{KB, MB, NONE, Table, figure, grouped};
 use crate::tool::{Station, TREE, Tool, words};
-use crate::{machine, peers};
+use crate::{machine, tree};
 
 /// How hard git looks for similar objects, and how long its chains may be.
 const WINDOW_AND_DEPTH: [&str; 2] = ["--window=50", "--depth=50"];
@@ -42,7 +42,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
         let changes = mirror(release, &tree)?;
         written_bytes += changes.written_bytes;
         plain_bytes += Size::of(&tree)?.bytes;
-        peers::settle(&tree)?;
+        tree::settle(&tree)?;
         for contestant in contestants
             .iter_mut()
             .filter(|contestant| contestant.failure.is_none())

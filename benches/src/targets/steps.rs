@@ -3,9 +3,9 @@
 use super::{Amount, Bench, Findings, Required, Row};
 use crate::clock::Cost;
 use crate::failure::Failure;
-use crate::peers;
 use crate::table::{KB, NONE, Table, figure, grouped};
 use crate::tool::{TREE, words};
+use crate::tree;
 
 /// How many times as long as the first snapshot the newest may take to be restored.
 const REQUIRED: Required = Required::AtMost(1.5);
@@ -22,7 +22,7 @@ struct Taken {
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
     let options = bench.options;
     let (workload, tree) = (&options.workload, bench.source().join(TREE));
-    peers::create(workload, &tree)?;
+    tree::create(workload, &tree)?;
     let mut station = bench.restante("steps");
     station.start_afresh(bench.clock)?;
     let snapshot = station.call(words(["snapshot", TREE]), &bench.source())?;

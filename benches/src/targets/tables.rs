@@ -5,9 +5,9 @@ use restante_tests::workload::{CONNDATA, TABLES, Workload};
 use super::digest::Mode;
 use super::{Amount, Bench, Findings, Required, Row};
 use crate::failure::Failure;
-use crate::peers;
 use crate::spread::Spread;
 use crate::tool::words;
+use crate::tree;
 
 /// How many times as long as the bare pass a snapshot may take.
 const REQUIRED_TIME: Required = Required::AtMost(1.5);
@@ -25,7 +25,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
         attachments_bytes: 0,
         ..Workload::full()
     };
-    peers::create(&workload, &bench.source())?;
+    tree::create(&workload, &bench.source())?;
     let tables = bench.source().join(TABLES);
     let name = TABLES.rsplit('/').next().unwrap_or(TABLES);
     let folder = bench.source().join(CONNDATA);
@@ -38,7 +38,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings, Failure> {
     let (mut costs, mut stored, mut bounds) = (Vec::new(), Vec::new(), Vec::new());
     let mut passes = Mode::ALL.map(|mode| (mode, Vec::new()));
     for run in 1..=bench.options.runs {
-        let done = peers::step(&workload, &bench.source(), run as u64)?;
+        let done = tree::step(&workload, &bench.source(), run as u64)?;
         let changed_bytes = done.records * restante_tests::workload::table::RECORD_BYTES;
         let (cost, grown) = bench.snapshot(&mut station, &snapshot)?;
         costs.push(cost);

@@ -9,11 +9,10 @@ use crate::store::{Name, SingleFile, SingleStore};
 use crate::wire::{Chunker, Config, HEADER_BYTES, Header, TRAILER_BYTES, Trailer};
 
 impl Archive {
-    /// Opens a single segment file to be read: mapped, or with positioned reads, so that a bad sector is an error and not a
-    /// signal.
-    pub fn open_file(path: &Path, is_mapped: bool, memory: Memory) -> Result<Self> {
+    /// Opens a single segment file to be read.
+    pub fn open_file(path: &Path, memory: Memory) -> Result<Self> {
         let location = path.display().to_string();
-        let file = SingleFile::open(path, is_mapped).map_err(Error::io("open", location.clone()))?;
+        let file = SingleFile::open(path).map_err(Error::io("open", location.clone()))?;
         let not_one = |reason: &str| Error::NotAnArchive {
             location: location.clone(),
             reason: reason.into(),

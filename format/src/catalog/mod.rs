@@ -240,6 +240,15 @@ impl Catalog {
         })
     }
 
+    /// The newest moment of a series before a time. Only what names the series is read.
+    pub fn newest_of_before(&self, series: &Series, time: Timestamp) -> Option<Moment> {
+        let start = Timestamp::from_nanos(time.as_nanos() - 1)?;
+        let mut runs = self.runs();
+        runs.retain(|run| run.series.iter().any(|(of, _)| of == series));
+        let mut moments = Walk::new(self, runs, Way::NewestFirst, Some(start));
+        moments.find(|moment| moment.state.snapshot.is_of(series))
+    }
+
     /// The snapshot that a name means.
     pub fn resolve(&self, selector: &Selector) -> Result<Listed> {
         let is_wanted = |moment: &Moment| match &selector.connector {

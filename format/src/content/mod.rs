@@ -6,7 +6,7 @@ mod replaced;
 mod tree;
 
 pub use list::{ListBuilder, ListReader, load_list_node};
-pub use tree::{TreeBuilder, TreeReader, find_entry};
+pub use tree::{LeafOrder, TreeBuilder, TreePart, TreeReader, find_entry};
 
 use crate::error::Result;
 use crate::id::{Id, Kind};

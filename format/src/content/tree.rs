@@ -162,22 +162,49 @@ fn load(reader: &ObjectReader, id: Id) -> Result<TreeNode> {
 }
 
 /// Where a node stands: what its parent says of it.
-struct Expected {
-    id: Id,
+#[derive(Debug)]
+pub struct TreePart {
+    /// The node.
+    pub id: Id,
     /// Level and first name; `None` for the root.
     below: Option<(u8, Vec<u8>)>,
 }
 
-impl Expected {
+impl TreePart {
+    /// The root of a directory.
+    pub fn root(id: Id) -> Self {
+        Self { id, below: None }
+    }
+
+    /// What an inner node on this level says of a child.
+    pub fn child(level: u8, child: Child) -> Self {
+        Self {
+            id: child.id,
+            below: Some((level - 1, child.first)),
+        }
+    }
+
+    /// Whether it is the root.
+    pub fn is_root(&self) -> bool {
+        self.below.is_none()
+    }
+
     /// The node itself, if it is what its parent says.
-    fn load(&self, reader: &ObjectReader) -> Result<TreeNode> {
+    pub fn load(&self, reader: &ObjectReader) -> Result<TreeNode> {
         let node = load(reader, self.id)?;
+        match &node {
+            TreeNode::Leaf(entries) => self.check(0, entries.first().map(|entry| &entry.name))?,
+            TreeNode::Inner { level, children } => {
+                self.check(*level, children.first().map(|child| &child.first))?;
+            }
+        }
+        Ok(node)
+    }
+
+    /// Fails if a node with this level and this first name is not what the parent says.
+    pub fn check(&self, level: u8, first: Option<&Vec<u8>>) -> Result<()> {
         let Some((expected_level, expected_first)) = &self.below else {
-            return Ok(node);
-        };
-        let (level, first) = match &node {
-            TreeNode::Leaf(entries) => (0, entries.first().map(|entry| &entry.name)),
-            TreeNode::Inner { level, children } => (*level, children.first().map(|child| &child.first)),
+            return Ok(());
         };
         if level != *expected_level {
             return Err(invalid(self.id, "level", "is not one below that of its parent"));
@@ -185,14 +212,24 @@ impl Expected {
         if first != Some(expected_first) {
             return Err(invalid(self.id, "first", "is not the first name of the child"));
         }
-        Ok(node)
+        Ok(())
     }
+}
 
-    fn child(level: u8, child: Child) -> Self {
-        Self {
-            id: child.id,
-            below: Some((level - 1, child.first)),
+/// The order of names from leaf to leaf. Within a leaf, decoding checks it.
+#[derive(Debug, Default)]
+pub struct LeafOrder {
+    last: Option<Vec<u8>>,
+}
+
+impl LeafOrder {
+    /// Goes on to the next leaf, which has this first and this last name.
+    pub fn follow(&mut self, leaf: Id, first: Option<&Vec<u8>>, last: Option<&Vec<u8>>) -> Result<()> {
+        if first.is_some() && self.last.as_ref() >= first {
+            return Err(invalid(leaf, "name", "is not greater than the one before"));
         }
+        self.last = last.cloned();
+        Ok(())
     }
 }
 
@@ -201,8 +238,8 @@ pub struct TreeReader<'a> {
     reader: &'a ObjectReader,
     entries: std::vec::IntoIter<Entry>,
     /// Nodes still to be visited, the next one last.
-    ahead: Vec<Expected>,
-    last_name: Option<Vec<u8>>,
+    ahead: Vec<TreePart>,
+    order: LeafOrder,
 }
 
 impl<'a> TreeReader<'a> {
@@ -211,8 +248,8 @@ impl<'a> TreeReader<'a> {
         Self {
             reader,
             entries: Vec::new().into_iter(),
-            ahead: vec![Expected { id, below: None }],
-            last_name: None,
+            ahead: vec![TreePart::root(id)],
+            order: LeafOrder::default(),
         }
     }
 
@@ -221,25 +258,19 @@ impl<'a> TreeReader<'a> {
             if let Some(entry) = self.entries.next() {
                 return Ok(Some(entry));
             }
-            let Some(expected) = self.ahead.pop() else {
+            let Some(part) = self.ahead.pop() else {
                 return Ok(None);
             };
-            match expected.load(self.reader)? {
+            match part.load(self.reader)? {
                 TreeNode::Inner { level, children } => {
-                    self.ahead.extend(
-                        children
-                            .into_iter()
-                            .rev()
-                            .map(|child| Expected::child(level, child)),
-                    );
+                    let children = children.into_iter().rev();
+                    self.ahead
+                        .extend(children.map(|child| TreePart::child(level, child)));
                 }
                 TreeNode::Leaf(entries) => {
-                    // Within a leaf, decoding has checked the order.
                     let first = entries.first().map(|entry| &entry.name);
-                    if first.is_some() && self.last_name.as_ref() >= first {
-                        return Err(invalid(expected.id, "name", "is not greater than the one before"));
-                    }
-                    self.last_name = entries.last().map(|entry| entry.name.clone());
+                    let last = entries.last().map(|entry| &entry.name);
+                    self.order.follow(part.id, first, last)?;
                     self.entries = entries.into_iter();
                 }
             }
@@ -258,12 +289,9 @@ impl Iterator for TreeReader<'_> {
 
 /// The entry with a name, found without reading the whole directory.
 pub fn find_entry(reader: &ObjectReader, tree: Id, name: &[u8]) -> Result<Option<Entry>> {
-    let mut expected = Expected {
-        id: tree,
-        below: None,
-    };
+    let mut part = TreePart::root(tree);
     loop {
-        match expected.load(reader)? {
+        match part.load(reader)? {
             TreeNode::Leaf(mut entries) => {
                 let place = entries.binary_search_by(|entry| entry.name.as_slice().cmp(name));
                 return Ok(place.ok().map(|i| entries.swap_remove(i)));
@@ -273,7 +301,7 @@ pub fn find_entry(reader: &ObjectReader, tree: Id, name: &[u8]) -> Result<Option
                 let Some(place) = behind.checked_sub(1) else {
                     return Ok(None);
                 };
-                expected = Expected::child(level, children.swap_remove(place));
+                part = TreePart::child(level, children.swap_remove(place));
             }
         }
     }

@@ -4,6 +4,7 @@
 //! All of it is derived from the directories: without tables everything is found as well.
 
 mod covering;
+mod marks;
 mod overlay;
 pub mod table;
 
@@ -12,6 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use covering::{Covering, cover};
+pub use marks::Marks;
 
 use crate::error::{Error, Flaw};
 

@@ -197,12 +197,20 @@ impl OpenDirectory {
         }
     }
 
-    /// The finished directory.
+    /// The finished directory. An object that was laid twice is entered once, as it was laid first: no reader would take a segment
+    /// that has it twice (F-034).
     pub(super) fn close(mut self) -> Directory {
-        self.directory.objects.sort_unstable_by_key(|object| object.id);
-        self.deltas.sort_unstable_by_key(|(id, _)| *id);
+        let objects = &mut self.directory.objects;
+        // Blocks have their numbers, and objects their offsets, in the order in which they were laid.
+        objects.sort_unstable_by_key(|object| (object.id, object.block, object.offset));
+        objects.dedup_by_key(|object| object.id);
+        self.deltas.sort_by_key(|(id, _)| *id);
+        self.deltas.dedup_by_key(|(id, _)| *id);
         for (id, delta) in &self.deltas {
             let object = self.directory.find(id).expect("it was pushed with its entry");
+            if self.directory.objects[object as usize].generation == 0 {
+                continue;
+            }
             self.directory.deltas.push(DeltaEntry {
                 object,
                 plain_len: delta.plain_len,
@@ -354,6 +362,47 @@ mod tests {
         assert_eq!(opened.directory, sealed.directory);
         assert_eq!(opened.directory.objects.len(), 5);
         assert_eq!(opened.directory.deltas.len(), 1);
+    }
+
+    // F-034
+    #[test]
+    fn what_is_laid_twice_is_there_once() {
+        let (one, two) = (Id::of(Kind::Chunk, b"one"), Id::of(Kind::Chunk, b"two"));
+        let delta = |base| Delta {
+            base,
+            plain_len: 3,
+            generation: 1,
+        };
+        let whole = |text: &'static [u8]| {
+            let bytes = Bytes::from_static(text);
+            StoredBlock::of_one(Kind::Chunk, Id::of(Kind::Chunk, text), bytes, 3)
+        };
+        let frames = |id, base| {
+            let mut block = PlainBlock::default();
+            block.push_delta(Kind::Chunk, id, b"a frame", delta(base));
+            block.store_raw()
+        };
+        let other = Id([9; 32]);
+        let mut writer = SegmentWriter::new(ARCHIVE);
+        for block in [
+            whole(b"one"),
+            frames(two, one),
+            frames(one, two),
+            frames(two, other),
+            whole(b"two"),
+            whole(b"one"),
+        ] {
+            writer.push(block);
+        }
+        let (sealed, store) = (writer.seal(), MemoryStore::default());
+        store.put(sealed.name, &sealed.bytes).expect("put");
+        let opened = open_segment(&store, sealed.name, sealed.bytes.len() as u64, ARCHIVE).expect("open");
+        let directory = &opened.directory;
+        assert_eq!((directory.objects.len(), directory.deltas.len()), (2, 1));
+        let at = |id: &Id| directory.find(id).expect("it is there");
+        assert_eq!(directory.objects[at(&one) as usize].block, 0);
+        assert_eq!(directory.objects[at(&two) as usize].block, 1);
+        assert_eq!(directory.delta(at(&two)).expect("a delta").base, one);
     }
 
     // F-097

@@ -238,7 +238,7 @@ pub(super) fn temporary_files() -> tempfile::Builder<'static, 'static> {
 }
 
 #[allow(unsafe_code)]
-pub(super) fn map_file(file: &File) -> io::Result<Bytes> {
+fn map_file(file: &File) -> io::Result<Bytes> {
     // SAFETY: a mapping is sound as long as nobody changes or truncates the file. Files of an archive
     // are put in place whole by a rename and from then on only ever deleted, which leaves a mapping
     // intact (F-011). Whoever breaks that rule from outside gets a failed hash check or a signal.

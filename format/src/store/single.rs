@@ -8,38 +8,25 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 
-use super::local::{WRITTEN_BYTES, map_file, read_exact_at, sync_folder, temporary_files};
+use super::local::{WRITTEN_BYTES, read_exact_at, sync_folder, temporary_files};
 use super::{Lock, LockMode, LockName, Name, NoLock, Shelf, Store, range_error, slice};
 
-/// The bytes of a file, mapped or read where they are needed.
+/// A file whose bytes are read where they are needed. It is never mapped: nobody keeps others from cutting it off, and what is
+/// missing then is an error, where in a mapped file it would be a signal.
 #[derive(Debug)]
 pub struct SingleFile {
     path: PathBuf,
     len: u64,
-    bytes: FileBytes,
-}
-
-#[derive(Debug)]
-enum FileBytes {
-    Mapped(Bytes),
-    Positioned(File),
+    file: File,
 }
 
 impl SingleFile {
-    /// Opens a file: mapped, or for positioned reads, so that a bad sector is an error and not a signal.
-    pub fn open(path: &Path, is_mapped: bool) -> io::Result<Self> {
+    /// Opens a file.
+    pub fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let len = file.metadata()?.len();
-        let bytes = match is_mapped {
-            true if len == 0 => FileBytes::Mapped(Bytes::new()),
-            true => FileBytes::Mapped(map_file(&file)?),
-            false => FileBytes::Positioned(file),
-        };
-        Ok(Self {
-            path: path.to_owned(),
-            len,
-            bytes,
-        })
+        let path = path.to_owned();
+        Ok(Self { path, len, file })
     }
 
     /// Where it is.
@@ -59,16 +46,12 @@ impl SingleFile {
 
     /// A range of it, exactly.
     pub fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
-        let file = match &self.bytes {
-            FileBytes::Mapped(bytes) => return slice(bytes, range),
-            FileBytes::Positioned(file) => file,
-        };
         if range.start > range.end || range.end > self.len {
             return Err(range_error());
         }
         let len = usize::try_from(range.end - range.start).map_err(|_| range_error())?;
         let mut buffer = vec![0; len];
-        read_exact_at(file, &mut buffer, range.start)?;
+        read_exact_at(&self.file, &mut buffer, range.start)?;
         Ok(buffer.into())
     }
 }

@@ -121,7 +121,7 @@ fn export(
     let file = folder.path().join("exported.rst");
     let count = moments.len();
     archive.export_to(&file, false, moments, &Progress::default())?;
-    let exported = Archive::open_file(&file, false, Memory::default()).expect("a file just written");
+    let exported = Archive::open_file(&file, Memory::default()).expect("a file just written");
     let read = read_all(&exported);
     assert_eq!(read.len(), count, "snapshots in a file");
     Ok(read)

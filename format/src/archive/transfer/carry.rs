@@ -1,16 +1,15 @@
 //! Objects out of one archive, compared with their ids on the way, as blocks for another: by all cores, in the order of the plan.
 
-use bytes::Bytes;
-
+use super::load::{Load, Loads, load_block, load_deltas, load_undone};
 use super::plan::Plan;
 use crate::archive::Memory;
-use crate::archive::lineage::OWN_BLOCK_BYTES;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{Id, Kind};
 use crate::index::Location;
+use crate::limits::OBJECT_BYTES;
 use crate::ordered::Ordered;
 use crate::progress::Progress;
-use crate::segment::{Delta, ObjectReader, PlainBlock, StoredBlock};
+use crate::segment::{ObjectReader, PlainBlock, StoredBlock};
 
 /// Small objects that travel together are compressed at least at this zstd level: it is done once.
 const THOROUGH_LEVEL: i32 = 12;
@@ -19,8 +18,6 @@ const THOROUGH_BLOCKS: usize = 64;
 /// About how many plain bytes of deltas one task decodes, and how many of them at most.
 const RUN_BYTES: usize = 1 << 20;
 const RUN_DELTAS: usize = 512;
-/// How many plain bytes of bases a task holds for the deltas that come next.
-const HELD_BYTES: usize = 4 << 20;
 
 /// Where blocks go, in the order in which they come.
 pub(super) trait Laying {
@@ -33,18 +30,6 @@ pub(super) struct Carriage {
     pub(super) zstd_level: i32,
     pub(super) memory: Memory,
 }
-
-/// What a task found, ready to be laid down.
-enum Load {
-    /// A block, as it was stored or with one object only.
-    Block(StoredBlock),
-    /// A small object that shares a block with others.
-    Small(Kind, Id, Bytes),
-    /// A delta whose base was laid down before.
-    Frame(Kind, Id, Bytes, Delta),
-}
-
-type Loads = Result<(u64, Vec<Load>)>;
 
 /// Carries everything that the plan names. When it returns, everything was laid down.
 pub(super) fn carry(
@@ -97,14 +82,15 @@ impl<'scope> Carrier<'_, 'scope> {
             let mut objects: Vec<Location> = segment.collect();
             objects.sort_unstable_by_key(|at| (at.object.block, at.object.offset));
             for block in objects.chunk_by(|a, b| a.object.block == b.object.block) {
-                let (source, block) = (self.source, block.to_vec());
-                let level = self.carriage.zstd_level;
-                self.load(move || load_block(source, block, level))?;
+                for run in runs_of(block) {
+                    let (source, level) = (self.source, self.carriage.zstd_level);
+                    self.load(move || load_block(source, run, level))?;
+                }
             }
         }
         for at in plan.undone.iter() {
             let (source, level) = (self.source, self.carriage.zstd_level);
-            self.load(move || Ok((stored_len(&at), vec![load_one(source, &at, level)?])))?;
+            self.load(move || load_undone(source, &at, level))?;
         }
         Ok(())
     }
@@ -112,9 +98,10 @@ impl<'scope> Carrier<'_, 'scope> {
     fn deltas(&mut self, plan: &Plan) -> Result<()> {
         let mut run = Vec::new();
         let mut bytes = 0;
-        for at in &plan.deltas {
-            bytes += at.plain_len() as usize;
-            run.push(at.clone());
+        for at in plan.deltas.iter() {
+            // Frames of an enemy may be larger than what they make.
+            bytes += at.plain_len().max(at.object.len) as usize;
+            run.push(at);
             if bytes >= RUN_BYTES || run.len() >= RUN_DELTAS {
                 bytes = 0;
                 self.load_run(std::mem::take(&mut run))?;
@@ -218,113 +205,71 @@ impl<'scope> Carrier<'_, 'scope> {
     }
 }
 
-fn stored_len(at: &Location) -> u64 {
-    u64::from(at.object.len)
-}
-
-/// Objects of one block: as they are stored where all of the block belongs to them, else one by one, so that nothing comes along that
-/// nobody asked for.
-fn load_block(source: &ObjectReader, objects: Vec<Location>, zstd_level: i32) -> Loads {
-    let Some(first) = objects.first() else {
-        return Ok((0, Vec::new()));
-    };
-    let read = u64::from(first.block.stored_len);
-    let Ok(Some(block)) = source.checked_block(&objects) else {
-        // Other copies may do, and the segment may have been merged into another.
-        let loads = objects.iter().map(|at| load_one(source, at, zstd_level));
-        return Ok((read, loads.collect::<Result<_>>()?));
-    };
-    if covers_block(&objects) {
-        let entries = objects.iter().map(|at| (at.object, None));
-        let block = StoredBlock::copied(&first.block, block.stored, entries);
-        return Ok((read, vec![Load::Block(block)]));
-    }
-    let part = |at: &Location| {
-        let start = at.object.offset as usize;
-        let bytes = block.plain.slice(start..start + at.object.len as usize);
-        packed(at.object.kind, at.object.id, bytes, zstd_level)
-    };
-    Ok((read, objects.iter().map(part).collect()))
-}
-
-/// Whether objects, which come in the order of their offsets, leave no byte of their block to others.
-fn covers_block(objects: &[Location]) -> bool {
-    let mut end = 0;
-    for at in objects {
-        if at.object.offset > end {
-            return false;
-        }
-        end = end.max(at.object.offset + at.object.len);
-    }
-    objects.first().is_some_and(|at| end == at.block.plain_len)
-}
-
-/// One object, whole, from whatever copy is good.
-fn load_one(source: &ObjectReader, at: &Location, zstd_level: i32) -> Result<Load> {
-    let (kind, id) = (at.object.kind, at.object.id);
-    Ok(packed(kind, id, source.get(kind, id)?, zstd_level))
-}
-
-fn packed(kind: Kind, id: Id, bytes: Bytes, zstd_level: i32) -> Load {
-    match bytes.len() >= OWN_BLOCK_BYTES {
-        true => Load::Block(StoredBlock::of_one(kind, id, bytes, zstd_level)),
-        false => Load::Small(kind, id, bytes),
-    }
-}
-
-/// Deltas that mostly are made from each other. The plain bytes of those on the way are held, so that each is decoded once.
-fn load_deltas(source: &ObjectReader, run: Vec<Location>, zstd_level: i32) -> Loads {
-    let mut read = 0;
-    let mut loads = Vec::with_capacity(run.len());
-    let mut held: Vec<(Id, Bytes)> = Vec::new();
-    for at in run {
-        read += stored_len(&at);
-        let (kind, id) = (at.object.kind, at.object.id);
-        let (load, plain) = match frame_of(source, &at, &mut held) {
-            Ok((frame, plain, delta)) => (Load::Frame(kind, id, frame, delta), plain),
-            Err(error @ Error::Interrupted) => return Err(error),
-            // Other copies may do. Stored whole, it is there for those that are made from it.
-            Err(_) => {
-                let plain = source.get(kind, id)?;
-                let whole = StoredBlock::of_one(kind, id, plain.clone(), zstd_level);
-                (Load::Block(whole), plain)
-            }
+/// The objects of a block, taken together as far as they may be held at once: those of writers always may, but objects may overlap.
+fn runs_of(block: &[Location]) -> impl Iterator<Item = Vec<Location>> {
+    let mut rest = block;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |at: &&Location| {
+            bytes += at.object.len as usize;
+            bytes <= OBJECT_BYTES
         };
-        loads.push(load);
-        held.push((id, plain));
-        let mut bytes: usize = held.iter().map(|(_, plain)| plain.len()).sum();
-        while bytes > HELD_BYTES && held.len() > 1 {
-            bytes -= held.remove(0).1.len();
-        }
-    }
-    Ok((read, loads))
+        let count = rest.iter().take_while(fits).count().max(1);
+        let (run, others) = rest.split_at_checked(count)?;
+        rest = others;
+        Some(run.to_vec())
+    })
 }
 
-fn frame_of(
-    source: &ObjectReader,
-    at: &Location,
-    held: &mut Vec<(Id, Bytes)>,
-) -> Result<(Bytes, Bytes, Delta)> {
-    let (kind, id) = (at.object.kind, at.object.id);
-    let Some(entry) = at.delta else {
-        return Err(Error::Missing { kind, id });
-    };
-    while held.last().is_some_and(|(id, _)| *id != entry.base) {
-        held.pop();
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::index::{IndexedSegment, locate};
+    use crate::store::Name;
+    use crate::wire::{BlockEntry, Directory, Method, ObjectEntry};
+
+    /// How many objects of these lengths, all in one block, are in each run.
+    fn runs(lens: &[usize]) -> Vec<usize> {
+        let block = BlockEntry {
+            offset: 64,
+            stored_len: 1,
+            plain_len: OBJECT_BYTES as u32,
+            method: Method::Zstd,
+            check: Id([0; 32]),
+        };
+        let object = |(n, len): (u8, &usize)| ObjectEntry {
+            id: Id([n; 32]),
+            block: 0,
+            offset: 0,
+            len: *len as u32,
+            kind: Kind::Chunk,
+            generation: 0,
+        };
+        let directory = Directory {
+            blocks: vec![block],
+            objects: (0..).zip(lens).map(object).collect(),
+            deltas: Vec::new(),
+        };
+        let segment = Arc::new(IndexedSegment {
+            name: Name::Segment(Id([1; 32])),
+            len: 1000,
+            directory,
+        });
+        let objects: Vec<Location> = (0..lens.len() as u32)
+            .filter_map(|number| locate(&segment, number))
+            .collect();
+        runs_of(&objects).map(|run| run.len()).collect()
     }
-    let base = match held.last() {
-        Some((_, plain)) => plain.clone(),
-        None => {
-            let plain = source.get(kind, entry.base)?;
-            held.push((entry.base, plain.clone()));
-            plain
-        }
-    };
-    let (frame, plain) = source.checked_frame(at, &base)?;
-    let delta = Delta {
-        base: entry.base,
-        plain_len: entry.plain_len,
-        generation: at.object.generation,
-    };
-    Ok((frame, plain, delta))
+
+    #[test]
+    fn objects_that_overlap_are_not_held_together() {
+        let (half, whole) = (OBJECT_BYTES / 2, OBJECT_BYTES);
+        assert_eq!(runs(&[half, half]), [2]);
+        assert_eq!(runs(&[1; 200]), [200]);
+        assert_eq!(runs(&[whole; 5]), [1; 5]);
+        assert_eq!(runs(&[half, half, 1, whole, half, half - 1, 1]), [2, 1, 1, 3]);
+        assert_eq!(runs(&[]), [0; 0]);
+    }
 }

@@ -48,7 +48,8 @@ impl Archive {
         for moment in &chosen {
             reach.snapshot(moment.state.snapshot.root, None)?;
         }
-        let plan = Plan::new(&reach, nothing);
+        let (index, wanted) = reach.finish()?;
+        let plan = Plan::new(&index, &wanted, nothing);
         progress.total_bytes.store(plan.bytes, Ordering::Relaxed);
         let snapshots = chosen.len() as u64;
         let mut written = None;

@@ -5,8 +5,10 @@
 //! makes the snapshots known. Nothing is decoded twice that need not be, and nothing is read that the target has.
 
 mod carry;
+mod deltas;
 mod export;
-mod marks;
+mod load;
+mod picked;
 mod plan;
 mod reach;
 mod select;
@@ -23,7 +25,7 @@ use super::writer::{Uploads, put};
 use crate::catalog::{Moment, Packer};
 use crate::error::{Error, Result};
 use crate::id::{Id, Kind};
-use crate::index::IndexedSegment;
+use crate::index::{IndexedSegment, Location};
 use crate::limits::CHAIN;
 use crate::model::Series;
 use crate::progress::Progress;
@@ -99,7 +101,8 @@ impl Archive {
                 new.push(moment);
             }
         }
-        let plan = Plan::new(&reach, target);
+        let (index, wanted) = reach.finish()?;
+        let plan = Plan::new(&index, &wanted, target);
         progress.total_bytes.store(plan.bytes, Ordering::Relaxed);
         let mut copied = Copied {
             snapshots: new.len() as u64,
@@ -180,6 +183,11 @@ struct Target<'a>(Option<&'a ObjectReader>);
 impl Target<'_> {
     fn has(self, kind: Kind, id: Id) -> bool {
         self.0.is_some_and(|reader| reader.has(kind, id))
+    }
+
+    /// Where an object of it is.
+    fn find(self, id: &Id) -> Option<Location> {
+        self.0?.index().find(id)
     }
 
     /// How many bases stand behind an object that it has; `None` where they are not all there.

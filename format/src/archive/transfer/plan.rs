@@ -2,11 +2,10 @@
 //! nobody asked for come along where that takes less room than to store whole what is made from them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::Target;
-use super::marks::Marks;
-use super::reach::Reach;
+use super::deltas::Deltas;
+use super::picked::Picked;
 use crate::archive::lineage::stored_share;
 use crate::id::Id;
 use crate::index::{Index, Location};
@@ -17,11 +16,11 @@ use crate::wire::{BLOCK_ENTRY_BYTES, DELTA_ENTRY_BYTES, OBJECT_ENTRY_BYTES};
 #[derive(Debug)]
 pub(super) struct Plan {
     /// Objects that are stored whole and stay so.
-    pub(super) whole: Marks,
+    pub(super) whole: Picked,
     /// Deltas that will be stored whole.
-    pub(super) undone: Marks,
+    pub(super) undone: Picked,
     /// Deltas that stay deltas, each behind its base, and close to it.
-    pub(super) deltas: Vec<Location>,
+    pub(super) deltas: Deltas,
     /// All objects.
     pub(super) objects: u64,
     /// Those of them that nobody asked for.
@@ -32,48 +31,49 @@ pub(super) struct Plan {
 
 /// Decides.
 struct Planner<'a> {
-    index: &'a Arc<Index>,
+    index: &'a Index,
     target: Target<'a>,
-    wanted: &'a Marks,
+    wanted: &'a Picked,
     /// Bases that nobody asked for.
-    extra: Marks,
-    undone: Marks,
+    extra: Picked,
+    undone: Picked,
 }
 
 impl Plan {
-    /// The plan for everything that is wanted.
-    pub(super) fn new(reach: &Reach<'_>, target: Target<'_>) -> Self {
+    /// The plan for everything that is wanted, as the index tells where it is.
+    pub(super) fn new(index: &Index, wanted: &Picked, target: Target<'_>) -> Self {
         let mut planner = Planner {
-            index: reach.index(),
+            index,
             target,
-            wanted: reach.wanted(),
-            extra: Marks::default(),
-            undone: Marks::default(),
+            wanted,
+            extra: Picked::default(),
+            undone: Picked::default(),
         };
         planner.choose_bases();
-        let (mut whole, mut deltas) = (Marks::default(), Vec::new());
+        let Planner {
+            extra, mut undone, ..
+        } = planner;
+        let (mut whole, mut deltas) = (Picked::default(), Deltas::default());
         let (mut objects, mut bases, mut bytes) = (0, 0, 0);
-        for (is_extra, marks) in [(false, planner.wanted), (true, &planner.extra)] {
-            for at in marks.iter() {
+        for (is_extra, picked) in [(false, wanted), (true, &extra)] {
+            for at in picked.iter() {
                 objects += 1;
                 bases += u64::from(is_extra);
                 bytes += cost(&at) as u64;
-                if planner.undone.contains(&at) {
-                    continue;
-                }
                 match at.delta {
-                    None => drop(whole.insert(&at)),
-                    Some(_) => deltas.push(at),
+                    _ if undone.contains(&at) => {}
+                    None => whole.insert(&at),
+                    Some(_) => deltas.push(&at),
                 }
             }
         }
-        let Planner { mut undone, .. } = planner;
-        let mut ordered = behind_their_bases(deltas, &mut undone);
-        ordered.retain(|at| !undone.contains(at));
+        for at in deltas.put_behind_their_bases() {
+            undone.insert(&at);
+        }
         Self {
             whole,
             undone,
-            deltas: ordered,
+            deltas,
             objects,
             bases,
             bytes,
@@ -179,35 +179,4 @@ fn cost(at: &Location) -> usize {
         }
         None => stored_share(at) + OBJECT_ENTRY_BYTES,
     }
-}
-
-/// Deltas in an order in which each base stands before what is made from it, and mostly right before. What goes in circles has no such
-/// order and is undone.
-fn behind_their_bases(mut deltas: Vec<Location>, undone: &mut Marks) -> Vec<Location> {
-    let base = |at: &Location| at.delta.map(|delta| delta.base);
-    deltas.sort_by_key(base);
-    let places: HashMap<Id, usize> = (0..).zip(&deltas).map(|(n, at)| (at.object.id, n)).collect();
-    let mut made = vec![false; deltas.len()];
-    let mut order = Vec::with_capacity(deltas.len());
-    let children = |id: Id| {
-        let start = deltas.partition_point(|at| base(at) < Some(id));
-        let count = deltas[start..].partition_point(|at| base(at) == Some(id));
-        start..start + count
-    };
-    for (n, at) in deltas.iter().enumerate() {
-        if base(at).is_some_and(|base| places.contains_key(&base)) {
-            continue;
-        }
-        let mut ahead = vec![n];
-        while let Some(n) = ahead.pop() {
-            if !std::mem::replace(&mut made[n], true) {
-                order.push(n);
-                ahead.extend(children(deltas[n].object.id).rev());
-            }
-        }
-    }
-    for (at, _) in deltas.iter().zip(&made).filter(|(_, made)| !**made) {
-        undone.insert(at);
-    }
-    order.into_iter().map(|n| deltas[n].clone()).collect()
 }

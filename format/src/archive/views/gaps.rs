@@ -89,35 +89,17 @@ impl Archive {
         watch: &mut dyn FnMut(&Series) -> Option<Watched>,
     ) -> BTreeMap<usize, (Timestamp, Duration)> {
         let mut newest = BTreeMap::new();
-        let just_before = since.and_then(|since| Timestamp::from_nanos(since.as_nanos() - 1));
-        let Some(just_before) = just_before else {
+        let Some(since) = since else {
             return newest;
         };
-        let series = self.catalog.series();
-        let watched: BTreeMap<Series, Watched> = (series.into_keys())
-            .filter_map(|series| watch(&series).map(|watched| (series, watched)))
-            .collect();
-        let mut missing: Vec<usize> = watched.values().map(|watched| watched.number).collect();
-        missing.sort_unstable();
-        missing.dedup();
-        let mut older = self.catalog.newest_first_from(just_before);
-        let mut tracks = Tracks::default();
-        let mut numbers: Vec<Option<Watched>> = Vec::new();
-        while !missing.is_empty()
-            && let Some(Moment { time, state }) = older.next()
-        {
-            let (number, _) = tracks.follow(&Moment {
-                time,
-                state: state.clone(),
-            });
-            if number == numbers.len() {
-                numbers.push(watched.get(&state.snapshot.series()).copied());
-            }
-            if let Some(Watched { number, most }) = numbers[number]
-                && let Ok(at) = missing.binary_search(&number)
+        for series in self.catalog.series().into_keys() {
+            if let Some(Watched { number, most }) = watch(&series)
+                && let Some(Moment { time, .. }) = self.catalog.newest_of_before(&series, since)
             {
-                missing.remove(at);
-                newest.insert(number, (time, most));
+                let known = newest.entry(number).or_insert((time, most));
+                if known.0 < time {
+                    *known = (time, most);
+                }
             }
         }
         newest

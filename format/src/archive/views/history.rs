@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::faults::note;
 use super::scope::Scope;
 use super::stretches::{Stretch, in_batches};
 use crate::archive::Archive;
@@ -49,7 +50,7 @@ pub struct History {
     /// Series by series, and in each by time. Where the path never was in a series, the series is not here; before
     /// it was there for the first time, it is not called gone.
     pub versions: Vec<Version>,
-    /// What could not be read. Snapshots that depend on it are passed over.
+    /// What could not be read, the first of it. Snapshots that depend on it are passed over.
     pub errors: Vec<Error>,
     /// How many trees were read.
     pub trees: u64,
@@ -234,7 +235,7 @@ impl Descent {
                     Ok(Some(entry)) => Answer::There(Arc::new(entry)),
                     Ok(None) => Answer::Absent,
                     Err(error) if error.is_damage() => {
-                        history.errors.push(error);
+                        note(&mut history.errors, error);
                         Answer::Unreadable
                     }
                     Err(error) => return Err(error),

@@ -1,5 +1,6 @@
 //! What happened over time: looks at many snapshots that cost what has changed between them, not how many there are.
 
+mod faults;
 mod gaps;
 mod growth;
 mod history;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::faults::note;
 use super::scope::Scope;
 use super::stretches::{Stretch, in_batches};
 use crate::archive::Archive;
@@ -42,7 +43,8 @@ pub struct Occurrence {
 pub struct Occurrences {
     /// Series by series, and in each by path.
     pub found: Vec<Occurrence>,
-    /// What could not be read. Snapshots that depend on it are passed over.
+    /// What could not be read, the first of it. Snapshots that depend on it are passed over; of the first of a series, what can be
+    /// read is found.
     pub errors: Vec<Error>,
 }
 
@@ -84,10 +86,26 @@ impl Archive {
                     true => compared,
                     false => search.compare(line.root, stretch.state.snapshot.root),
                 };
-                errors.extend(compared.errors);
+                let is_partial = !compared.errors.is_empty();
+                compared
+                    .errors
+                    .into_iter()
+                    .for_each(|error| note(&mut errors, error));
                 match compared.changes {
-                    Ok(changes) => line.take(&stretch, changes),
-                    Err(error) if error.is_damage() => errors.push(error),
+                    Ok(changes) => {
+                        line.is_partial |= is_partial;
+                        line.take(&stretch, changes);
+                    }
+                    Err(error) if error.is_damage() => {
+                        note(&mut errors, error);
+                        // What is damaged may be in the one before alone.
+                        if line.is_partial
+                            && let Some(paths) = search.everything(stretch.state.snapshot.root)?
+                        {
+                            line.is_partial = false;
+                            line.take_all(&stretch, paths);
+                        }
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -144,11 +162,26 @@ impl Search<'_> {
                     change: Change::Added(entry),
                 }),
                 Ok(_) => {}
-                Err(error) if error.is_damage() => errors.push(error),
+                Err(error) if error.is_damage() => note(errors, error),
                 Err(error) => return Err(error),
             }
         }
         Ok(changes)
+    }
+
+    /// Everything wanted in a tree; `None` where not all of the tree can be read.
+    fn everything(&self, tree: Id) -> Result<Option<HashMap<Vec<u8>, Entry>>> {
+        let mut found = HashMap::new();
+        for walked in walk_tree(self.reader, tree, &[]) {
+            self.progress.check()?;
+            match walked {
+                Ok((path, entry)) if (self.is_wanted)(&path) => drop(found.insert(path, entry)),
+                Ok(_) => {}
+                Err(error) if error.is_damage() => return Ok(None),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(found))
     }
 }
 
@@ -157,6 +190,8 @@ impl Search<'_> {
 struct Line {
     series: Option<Arc<Series>>,
     root: Option<Id>,
+    /// Of the first tree, and since then of those parts in which no other differed from it, not everything could be read.
+    is_partial: bool,
     last: Option<Moment>,
     found: HashMap<Vec<u8>, Found>,
 }
@@ -170,6 +205,26 @@ struct Found {
 }
 
 impl Line {
+    /// Takes over a tree by everything wanted in it.
+    fn take_all(&mut self, stretch: &Stretch, mut paths: HashMap<Vec<u8>, Entry>) {
+        let mut changes = Vec::new();
+        for (path, found) in self.found.iter().filter(|(_, found)| found.last.is_none()) {
+            let before = found.entry.clone();
+            let change = match paths.remove(path) {
+                Some(after) => Change::Modified { before, after },
+                None => Change::Removed(before),
+            };
+            let path = path.clone();
+            changes.push(Changed { path, change });
+        }
+        let added = paths.into_iter().map(|(path, entry)| Changed {
+            path,
+            change: Change::Added(entry),
+        });
+        changes.extend(added);
+        self.take(stretch, changes);
+    }
+
     fn take(&mut self, stretch: &Stretch, changes: Vec<Changed>) {
         let snapshot = &stretch.state.snapshot;
         self.series.get_or_insert_with(|| Arc::new(snapshot.series()));

@@ -39,9 +39,7 @@ impl<'c> Ticks<'c> {
 
     /// The newest of the series before the time from which on moments come.
     fn before(&self, moment: &Moment) -> Option<Moment> {
-        let nanos = self.since?.as_nanos() - 1;
         let series = moment.state.snapshot.series();
-        let mut older = self.catalog.newest_first_from(Timestamp::from_nanos(nanos)?);
-        older.find(|moment| moment.state.snapshot.is_of(&series))
+        self.catalog.newest_of_before(&series, self.since?)
     }
 }
