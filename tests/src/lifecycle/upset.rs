@@ -200,9 +200,18 @@ fn would_block(error: &Error) -> bool {
     matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::WouldBlock)
 }
 
-/// Whether something was told that what it counts on is gone, and it may be: behind one prune another one, when it was time.
+/// Whether something was told that what it counts on is gone, and it may be: behind one prune another one, when it was time. Who copies
+/// what is forgotten meanwhile may lack it, too.
 fn was_pruned(error: &Error, act: &Act, others: &[Act]) -> bool {
-    let takes = matches!(act, Act::Snapshot(..) | Act::CopyIn(_));
     let prunes = others.iter().filter(|other| matches!(other, Act::Prune(_)));
-    takes && prunes.count() > 1 && error.to_string().contains("a prune has deleted what")
+    let is_forgotten = |ids: &HashSet<Id>| {
+        let forgets = |other: &Act| matches!(other, Act::Forget(forgotten) if !forgotten.is_disjoint(ids));
+        error.is_damage() && others.iter().any(forgets)
+    };
+    prunes.count() > 1
+        && match act {
+            Act::Snapshot(..) | Act::CopyIn(_) => matches!(error, Error::Pruned { .. }),
+            Act::CopyOut(_, ids) | Act::Export(ids) => is_forgotten(ids),
+            _ => false,
+        }
 }

@@ -1,6 +1,7 @@
 //! What is written while others prune: nothing is made known that counts on what is gone, or will be.
 
 use std::collections::{BTreeSet, HashSet};
+use std::io;
 
 use super::Marks;
 use crate::archive::Archive;
@@ -143,7 +144,11 @@ impl Archive {
 }
 
 fn was_pruned(error: Error) -> Error {
-    match error.is_damage() {
+    let is_gone = match &error {
+        Error::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
+        error => error.is_damage(),
+    };
+    match is_gone {
         true => Error::Pruned {
             what: Box::new(error),
         },
