@@ -18,6 +18,7 @@ use crate::failure::{Failure, Outcome, Result, chain};
 use crate::find;
 use crate::known;
 pub(crate) use crate::known::check_connector;
+use crate::retention::TagList;
 use crate::select;
 use crate::show::{Output, quoted};
 
@@ -185,7 +186,7 @@ impl Context {
                 .iter()
                 .flat_map(|path| known::spellings(path))
                 .collect(),
-            tags: range.tags.clone(),
+            tags: range.tags.iter().cloned().flat_map(TagList::into_tags).collect(),
             since: since.map(|text| self.instant("--since", text)).transpose()?,
             until: until.map(|text| self.time("--until", text)).transpose()?,
         })

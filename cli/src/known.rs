@@ -38,7 +38,8 @@ pub(crate) fn check_connector(archive: &Archive, name: &str) -> Result<()> {
     }
 }
 
-fn check_host(archive: &Archive, name: &str) -> Result<()> {
+/// Fails if no snapshot is of this machine, and suggests one that there is.
+pub(crate) fn check_host(archive: &Archive, name: &str) -> Result<()> {
     let all = names(archive, |series| vec![series.host]);
     match all.iter().any(|known| known == name) {
         true => Ok(()),
@@ -51,7 +52,8 @@ fn check_host(archive: &Archive, name: &str) -> Result<()> {
     }
 }
 
-fn check_path(archive: &Archive, path: &Path) -> Result<()> {
+/// Fails if no snapshot is of this path, and suggests one that there is.
+pub(crate) fn check_path(archive: &Archive, path: &Path) -> Result<()> {
     let spellings = spellings(path);
     let series = archive.catalog().series();
     let is_known = |series: &Series| spellings.iter().any(|spelt| series.paths.contains(spelt));

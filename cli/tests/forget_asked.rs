@@ -57,6 +57,9 @@ fn labels_are_separated_by_commas_everywhere() {
     at(&exch, "src", 4, &[]);
     let all = exch.json(&["snapshots", "--all"]);
     assert_eq!(all[0]["tags"], json!(["db", "prod"]));
+    let listed = exch.json(&["snapshots", "--all", "--tag", "prod, db"]);
+    assert_eq!(listed[0]["id"], both.as_str());
+    assert_eq!(listed.as_array().map(Vec::len), Some(1));
     let planned = exch.json(&["forget", "-n", "--keep-tag", "prod,db"]);
     let kept = planned["groups"][0]["keep"].as_array().expect("rows");
     assert!(
@@ -122,7 +125,10 @@ fn paths_and_machines() {
             (
                 &["forget", "-l1", "--path", "thrid"],
                 1,
-                format!("error: there is no snapshot of a path \"DIR/thrid\"\n{near}"),
+                format!(
+                    "error: there is no snapshot of a path \"DIR/thrid\"\n{near}\n  this is about what was taken; what is in \
+                     snapshots: restante -a DIR/archive find"
+                ),
             ),
             (
                 &["forget", "-l1", "--host", "vmm"],

@@ -1,10 +1,11 @@
 //! A store that keeps nothing, so that a snapshot costs what reading, cutting, hashing and compressing cost.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use restante_format::archive::{Archive, Root, SnapshotRequest, Source};
@@ -15,10 +16,11 @@ use restante_format::source::Filter;
 use restante_format::store::{Lock, LockMode, LockName, Name, Shelf, Store};
 use restante_format::wire::{ArchiveId, Chunker, Config};
 
-/// Remembers the config alone; segments are taken and forgotten.
+/// Remembers the config, and how the segments are called; what is in them is taken and forgotten.
 #[derive(Debug, Default)]
 pub struct DiscardingStore {
     config: OnceLock<Bytes>,
+    segments: Mutex<BTreeMap<Name, u64>>,
 }
 
 struct Unlocked;
@@ -30,8 +32,10 @@ impl Store for DiscardingStore {
         "nowhere".into()
     }
 
-    fn list(&self, _: Shelf) -> io::Result<Vec<(Name, u64)>> {
-        Ok(Vec::new())
+    fn list(&self, shelf: Shelf) -> io::Result<Vec<(Name, u64)>> {
+        let segments = self.segments.lock().unwrap_or_else(PoisonError::into_inner);
+        let on_shelf = segments.iter().filter(|(name, _)| name.shelf() == Some(shelf));
+        Ok(on_shelf.map(|(name, len)| (*name, *len)).collect())
     }
 
     fn read(&self, name: Name) -> io::Result<Bytes> {
@@ -54,6 +58,8 @@ impl Store for DiscardingStore {
         if name == Name::Config {
             let _ = self.config.set(Bytes::copy_from_slice(contents));
         }
+        let mut segments = self.segments.lock().unwrap_or_else(PoisonError::into_inner);
+        segments.insert(name, contents.len() as u64);
         Ok(())
     }
 

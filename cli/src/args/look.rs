@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::keep::parse_tags;
 use super::read::parse_duration;
+use crate::retention::TagList;
 
 /// Options that choose snapshots.
 #[derive(Debug, Default, Args)]
@@ -21,9 +23,9 @@ pub(crate) struct Range {
     /// Only those that were taken of a path; may be repeated, for those of any of them
     #[arg(long = "path", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Only those with a label; may be repeated, for those with every one of them
-    #[arg(long = "tag", value_name = "TAG")]
-    pub(crate) tags: Vec<String>,
+    /// Only those with a label; several separated by commas, or repeated, are for those with every one of them
+    #[arg(long = "tag", value_name = "TAG[,TAG…]", value_parser = parse_tags)]
+    pub(crate) tags: Vec<TagList>,
     /// Only those taken at or after a time
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,

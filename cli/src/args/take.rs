@@ -25,8 +25,8 @@ pub(crate) struct Snapshot {
     /// Make the archive if there is none
     #[arg(long)]
     pub(crate) init: bool,
-    /// Label the snapshot; may be repeated
-    #[arg(long = "tag", value_name = "TAG")]
+    /// Label the snapshot; several labels separated by commas, or repeated
+    #[arg(long = "tag", value_name = "TAG[,TAG…]")]
     pub(crate) tags: Vec<String>,
     /// The name of the machine [default: server.name of the configuration, else the system's]
     #[arg(long, value_name = "NAME")]

@@ -33,6 +33,10 @@ pub(super) struct Follow<'a> {
     checked: HashSet<Id>,
     /// How many bases stand behind chunks, where all of them are there.
     bases: HashMap<Id, usize>,
+    /// The lost objects below each root that was searched for them.
+    blamed: HashMap<Id, BTreeSet<Id>>,
+    /// Those below the root that is searched.
+    charged: BTreeSet<Id>,
 }
 
 /// A tree whose entries are being followed.
@@ -57,6 +61,8 @@ impl<'a> Follow<'a> {
             lists,
             checked,
             bases,
+            blamed: HashMap::new(),
+            charged: BTreeSet::new(),
         }
     }
 
@@ -73,10 +79,22 @@ impl<'a> Follow<'a> {
     /// Follows one snapshot, and says of every lost object in it which paths it costs.
     pub(super) fn snapshot(&mut self, id: Id, root: Id) -> Result<()> {
         self.checked.insert(id);
-        match self.is_tree_sound(root)? {
-            true => Ok(()),
-            false => self.blame(id, root),
+        if self.is_tree_sound(root)? {
+            return Ok(());
         }
+        // Ticks of one state lack the same at the same paths.
+        if let Some(objects) = self.blamed.get(&root) {
+            for object in objects {
+                if let Some(damaged) = self.lost.get_mut(object) {
+                    damaged.snapshots.insert(id);
+                }
+            }
+            return Ok(());
+        }
+        self.blame(id, root)?;
+        let charged = std::mem::take(&mut self.charged);
+        self.blamed.insert(root, charged);
+        Ok(())
     }
 
     /// Notes an object that cannot be used; other errors end the verification.
@@ -327,6 +345,7 @@ impl<'a> Follow<'a> {
 
     fn charge(&mut self, object: Id, snapshot: Id, path: &[u8]) {
         if let Some(damaged) = self.lost.get_mut(&object) {
+            self.charged.insert(object);
             damaged.snapshots.insert(snapshot);
             if damaged.paths.len() < NAMED_PATHS {
                 damaged.paths.insert(path.to_vec());

@@ -12,13 +12,10 @@ use super::plan::{Group, Plan, Row, Rules};
 use crate::command::prune;
 use crate::failure::Result;
 use crate::retention::Policy;
-use crate::show::{Align, Output, Table, count, in_zone, json_path, plural, rfc3339};
+use crate::show::{Align, Output, TABLE_ROWS, Table, count, in_zone, json_path, plural, rfc3339};
 
 /// How many rows a group has where not all are asked for.
 const ROWS: usize = 40;
-
-/// How many rows are held for a table whose columns align.
-const TABLE: usize = 2000;
 
 /// Snapshots one after the other of which the same is decided for the same reasons.
 struct Run {
@@ -54,7 +51,7 @@ pub(super) fn table(
         if !all && runs.len() == ROWS {
             return Ok(false);
         }
-        if runs.len() == TABLE {
+        if runs.len() == TABLE_ROWS {
             told += write(out, &runs, &rules.zone)?;
             runs.clear();
         }

@@ -1,23 +1,18 @@
 //! What the options ask for: the time zone, the policies, and which snapshots are looked at.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use restante_format::archive::Archive;
-use restante_format::model::display_bytes;
-use restante_format::names::from_os;
 
 use super::choice::{Choice, Policies};
 use crate::args::Forget;
 use crate::context::{Context, check_connector};
 use crate::failure::{Failure, Result};
+use crate::known;
 use crate::profile::Profiles;
 use crate::show::Output;
 use crate::suggest::nearest;
-
-/// How many names an error lists.
-const LISTED: usize = 10;
 
 /// The time zone of the system; where that is unknown, it is said that days are those of UTC, and `how` to have others.
 pub(crate) fn system_zone(out: &Output, how: &str) -> TimeZone {
@@ -95,50 +90,25 @@ pub(super) fn choice(cx: &Context, args: &Forget, archive: &Archive, policies: &
                 )));
         }
     }
-    let series = archive.catalog().series();
-    if let Some(host) = &args.host {
-        let hosts = series.keys().map(|series| series.host.clone());
-        check("a machine", host, hosts.collect())?;
+    // In an archive without any snapshot there is nothing to mistake.
+    if !archive.catalog().is_empty() {
+        args.host
+            .iter()
+            .try_for_each(|host| known::check_host(archive, host))?;
+        args.paths
+            .iter()
+            .try_for_each(|path| known::check_path(archive, path))?;
     }
-    let mut paths = Vec::new();
-    for path in &args.paths {
-        let known: BTreeSet<&Vec<u8>> = series.keys().flat_map(|series| &series.paths).collect();
-        // As it was given it may be of another system, or the name of a standard input.
-        let (given, plain) = (from_os(path.as_os_str()), plain(path));
-        if !known.contains(&given) {
-            let known = known.iter().map(|path| display_bytes(path));
-            check("a path", &display_bytes(&plain), known.collect())?;
-        }
-        paths.extend([given, plain]);
-    }
+    let paths = args
+        .paths
+        .iter()
+        .flat_map(|path| known::spellings(path))
+        .collect();
     Ok(Choice {
         connectors,
         host: args.host.clone(),
         tags: args.tags.clone(),
         paths,
         by: args.group_by,
-    })
-}
-
-/// The path as snapshots have it. What is gone from the file system may still be named.
-fn plain(path: &Path) -> Vec<u8> {
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let plain: std::path::PathBuf = absolute.components().collect();
-    from_os(plain.as_os_str())
-}
-
-/// Fails if no snapshot is of what is named, and suggests what there is. In an archive without any there is nothing to mistake.
-fn check(what: &str, name: &str, known: BTreeSet<String>) -> Result<()> {
-    if known.is_empty() || known.contains(name) {
-        return Ok(());
-    }
-    let failure = Failure::new(format!("there is no snapshot of {what} {name:?}"));
-    Err(match nearest(name, &known) {
-        Some(near) => failure.hint(format!("did you mean {near:?}?")),
-        None => {
-            let listed: Vec<&str> = known.iter().take(LISTED).map(String::as_str).collect();
-            let more = if known.len() > LISTED { ", …" } else { "" };
-            failure.hint(format!("there are: {}{more}", listed.join(", ")))
-        }
     })
 }

@@ -5,7 +5,7 @@
 //! archive for itself alone, a prune deletes at once.
 
 mod condemn;
-mod mark;
+mod needed;
 mod plan;
 mod rescue;
 mod usage;
@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(super) use mark::Marks;
+pub(super) use needed::Needed;
 use plan::Plan;
 
 use super::Archive;
@@ -116,12 +116,12 @@ impl Archive {
         self.open_all()?;
         self.refuse_damage()?;
         let mut report = self.count_forgetting(forgotten, progress)?;
-        let mut marks = self.marks(|moment| !forgotten.contains(&moment.id()), progress)?;
+        let mut needed = self.needed(|moment| !forgotten.contains(&moment.id()), progress)?;
         let condemned = self.condemned_names()?;
-        let plan = self.plan(&mut marks, &condemned, &condemned, max_unused_percent)?;
+        let plan = self.plan(&mut needed, &condemned, &condemned, max_unused_percent)?;
         report.rewritten += plan.rewritten.len() as u64;
         let mut made = HashMap::new();
-        self.rewrite(&plan, &marks, progress, &mut |sealed| {
+        self.rewrite(&plan, &needed, progress, &mut |sealed| {
             made.insert(sealed.name, sealed.bytes.len() as u64);
             Ok(())
         })?;
@@ -194,7 +194,7 @@ impl Archive {
     }
 
     /// What is needed by the snapshots that are live.
-    fn marks<'p>(&'p self, is_live: impl Fn(&Moment) -> bool, progress: &'p Progress) -> Result<Marks<'p>> {
+    fn needed<'p>(&'p self, is_live: impl Fn(&Moment) -> bool, progress: &'p Progress) -> Result<Needed<'p>> {
         let mut roots = BTreeSet::new();
         for moment in self.catalog.oldest_first().filter(is_live) {
             progress.check()?;
@@ -202,13 +202,13 @@ impl Archive {
         }
         // What cannot be read might need anything.
         self.refuse_damage()?;
-        let mut marks = Marks::new(&self.reader, progress);
-        marks.add_trees(roots.into_iter())?;
-        Ok(marks)
+        let mut needed = Needed::new(&self.reader, progress);
+        needed.add_trees(roots.into_iter())?;
+        Ok(needed)
     }
 
     fn clear(&mut self, request: &PruneRequest, is_alone: bool, progress: &Progress) -> Result<PruneReport> {
-        let mut marks = self.marks(|_| true, progress)?;
+        let mut needed = self.needed(|_| true, progress)?;
         let condemned = self.condemned(request.now)?;
         let grace = match request.grace {
             Grace::Unless(grace) | Grace::For(grace) if !is_alone => grace,
@@ -218,7 +218,7 @@ impl Archive {
         let due = condemned.iter().filter(|(_, secs)| is_due(secs));
         let due: HashSet<Name> = due.map(|(name, _)| *name).collect();
         let condemned: HashSet<Name> = condemned.into_keys().collect();
-        let plan = self.plan(&mut marks, &condemned, &due, request.max_unused_percent)?;
+        let plan = self.plan(&mut needed, &condemned, &due, request.max_unused_percent)?;
         let mut report = PruneReport::default();
         for usage in plan.fresh() {
             if plan.rewritten.contains(&usage.segment) {
@@ -229,12 +229,12 @@ impl Archive {
             }
         }
         let mut made = Vec::new();
-        self.rewrite(&plan, &marks, progress, &mut |sealed| {
+        self.rewrite(&plan, &needed, progress, &mut |sealed| {
             super::writer::put(&*self.store, &sealed)?;
             made.push(sealed.into_indexed());
             Ok(())
         })?;
-        drop(marks);
+        drop(needed);
         let mut new: HashMap<Name, u64> = made.iter().map(|segment| (segment.name, segment.len)).collect();
         self.reader
             .change_index(|index| made.into_iter().for_each(|segment| index.add(segment)));
@@ -267,7 +267,7 @@ impl Archive {
     fn rewrite(
         &self,
         plan: &Plan,
-        marks: &Marks<'_>,
+        needed: &Needed<'_>,
         progress: &Progress,
         take: &mut dyn FnMut(SealedSegment) -> Result<()>,
     ) -> Result<()> {
@@ -287,7 +287,7 @@ impl Archive {
             progress.check()?;
             let segment = self.segment(usage.segment)?;
             packer.add(&*self.store, &segment, |kind, id| {
-                !kind.is_of_catalog() && marks.has(&segment, id)
+                !kind.is_of_catalog() && needed.has(&segment, id)
             })?;
             progress.add(0, usage.len);
             take(packer.take_made())?;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::Marks;
+use super::Needed;
 use super::usage::{Usage, to_rewrite};
 use crate::archive::Archive;
 use crate::error::Result;
@@ -52,28 +52,28 @@ impl Archive {
     /// What goes, and what of it is written anew. Of condemned segments, those that are due go, whatever is needed of them.
     pub(super) fn plan(
         &self,
-        marks: &mut Marks<'_>,
+        needed: &mut Needed<'_>,
         condemned: &HashSet<Name>,
         due: &HashSet<Name>,
         max_unused_percent: f64,
     ) -> Result<Plan> {
         loop {
-            let usages = self.usages(marks);
+            let usages = self.usages(needed);
             let is_fresh = |usage: &&Usage| !condemned.contains(&usage.segment);
             let fresh: Vec<Usage> = usages.iter().filter(is_fresh).cloned().collect();
             let mut rewritten = to_rewrite(&fresh, max_unused_percent);
             // What somebody began to need before it saw that a segment was condemned has no other copy: it is written anew.
-            let needed = usages
+            let alive = usages
                 .iter()
                 .filter(|usage| due.contains(&usage.segment) && !usage.is_dead());
-            rewritten.extend(needed.map(|usage| usage.segment));
+            rewritten.extend(alive.map(|usage| usage.segment));
             let plan = Plan {
                 usages,
                 rewritten,
                 condemned: condemned.clone(),
                 due: due.clone(),
             };
-            if !self.keep_sound_copies(&plan, marks)? {
+            if !self.keep_sound_copies(&plan, needed)? {
                 return Ok(plan);
             }
         }
@@ -81,7 +81,7 @@ impl Archive {
 
     /// Where an object stays in another segment than one that goes, the copy that stays is read, and if it is damaged, the other is
     /// needed, too. Returns whether there was one.
-    fn keep_sound_copies(&self, plan: &Plan, marks: &mut Marks<'_>) -> Result<bool> {
+    fn keep_sound_copies(&self, plan: &Plan, needed: &mut Needed<'_>) -> Result<bool> {
         let index = self.reader.index();
         let mut has_kept = false;
         for usage in plan.going() {
@@ -93,22 +93,22 @@ impl Archive {
                 let id = at.object.id;
                 let staying = index.find(&id).filter(|first| {
                     first.segment.name != segment.name
-                        && marks.has(&first.segment, &id)
-                        && !marks.has(&segment, &id)
+                        && needed.has(&first.segment, &id)
+                        && !needed.has(&segment, &id)
                 });
                 if let Some(staying) = staying
                     && !self.reader.is_sound(&staying)
                 {
-                    has_kept |= marks.add_copy(&at);
+                    has_kept |= needed.add_copy(&at);
                 }
             }
         }
         Ok(has_kept)
     }
 
-    fn usages(&self, marks: &Marks<'_>) -> Vec<Usage> {
+    fn usages(&self, needed: &Needed<'_>) -> Vec<Usage> {
         let index = self.reader.index();
-        let usage = |segment: Arc<IndexedSegment>| Usage::of(&segment, marks);
+        let usage = |segment: Arc<IndexedSegment>| Usage::of(&segment, needed);
         let mut usages: Vec<Usage> = index.segments().map(usage).collect();
         usages.sort_by_key(|usage| usage.segment);
         usages

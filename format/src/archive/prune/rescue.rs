@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::io;
 
-use super::Marks;
+use super::Needed;
 use crate::archive::Archive;
 use crate::archive::upkeep::DataPacker;
 use crate::archive::writer::put;
@@ -106,8 +106,8 @@ impl Archive {
         progress: &Progress,
     ) -> Result<()> {
         self.reader.refresh()?;
-        let mut marks = Marks::new(&self.reader, progress);
-        marks.add_trees(roots.iter().copied())?;
+        let mut needed = Needed::new(&self.reader, progress);
+        needed.add_trees(roots.iter().copied())?;
         let index = self.reader.index();
         let mut packer = DataPacker::new(self.config.archive, self.config.zstd_level);
         let mut put = |sealed: Vec<SealedSegment>| {
@@ -119,9 +119,9 @@ impl Archive {
             })
         };
         for (name, _) in index.files() {
-            if index.is_condemned(name) && marks.has_any(name) {
+            if index.is_condemned(name) && needed.has_any(name) {
                 let segment = self.segment(name)?;
-                packer.add(&*self.store, &segment, |_, id| marks.has(&segment, id))?;
+                packer.add(&*self.store, &segment, |_, id| needed.has(&segment, id))?;
                 put(packer.take_made())?;
             }
         }

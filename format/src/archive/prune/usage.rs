@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::Marks;
+use super::Needed;
 use crate::index::IndexedSegment;
 use crate::store::Name;
 use crate::wire::{
@@ -22,7 +22,7 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    pub(super) fn of(segment: &IndexedSegment, marks: &Marks<'_>) -> Self {
+    pub(super) fn of(segment: &IndexedSegment, marks: &Needed<'_>) -> Self {
         let directory = &segment.directory;
         let mut in_block = vec![0_u64; directory.blocks.len()];
         let (mut needed, mut deltas) = (0, 0);

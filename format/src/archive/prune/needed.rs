@@ -1,13 +1,13 @@
 //! Marking what snapshots need: a bit for each object of each segment, of one copy of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::error::{Error, Flaw, Result};
 use crate::id::{Id, Kind};
-use crate::index::{Index, IndexedSegment, Location};
+use crate::index::{Index, IndexedSegment, Location, Marks};
 use crate::model::{Content, Node};
 use crate::progress::Progress;
 use crate::segment::ObjectReader;
@@ -18,48 +18,26 @@ use crate::wire::{ListNode, TreeNode};
 const BATCH: usize = 256;
 
 /// Which objects of each segment are needed.
-pub(in crate::archive) struct Marks<'a> {
+pub(in crate::archive) struct Needed<'a> {
     reader: &'a ObjectReader,
     index: Arc<Index>,
     progress: &'a Progress,
-    needed: Bits,
+    needed: Marks,
     /// Whose references are marked, or will be: what is needed as a base only has none that are.
-    followed: Bits,
-}
-
-/// A bit for each object of the segments in which any is set.
-#[derive(Default)]
-struct Bits(HashMap<Name, Vec<u64>>);
-
-impl Bits {
-    fn has(&self, segment: Name, number: u32) -> bool {
-        let bits = self.0.get(&segment);
-        bits.is_some_and(|bits| bits[number as usize / 64] >> (number % 64) & 1 == 1)
-    }
-
-    /// False if it was set before.
-    fn set(&mut self, at: &Location) -> bool {
-        let objects = &at.segment.directory.objects;
-        let bits = self.0.entry(at.segment.name);
-        let bits = bits.or_insert_with(|| vec![0; objects.len().div_ceil(64)]);
-        let (word, bit) = (at.number as usize / 64, at.number % 64);
-        let was_set = bits[word] >> bit & 1 == 1;
-        bits[word] |= 1 << bit;
-        !was_set
-    }
+    followed: Marks,
 }
 
 /// A node whose references are still to be marked.
 type Ahead = (Kind, Id);
 
-impl<'a> Marks<'a> {
+impl<'a> Needed<'a> {
     pub(in crate::archive) fn new(reader: &'a ObjectReader, progress: &'a Progress) -> Self {
         Self {
             reader,
             index: reader.index(),
             progress,
-            needed: Bits::default(),
-            followed: Bits::default(),
+            needed: Marks::default(),
+            followed: Marks::default(),
         }
     }
 
@@ -87,12 +65,12 @@ impl<'a> Marks<'a> {
     /// Whether an object of a segment is needed.
     pub(in crate::archive) fn has(&self, segment: &IndexedSegment, id: &Id) -> bool {
         let number = segment.directory.find(id);
-        number.is_some_and(|number| self.needed.has(segment.name, number))
+        number.is_some_and(|number| self.needed.contains(segment.name, number))
     }
 
     /// Whether anything of a segment is needed.
     pub(in crate::archive) fn has_any(&self, segment: Name) -> bool {
-        self.needed.0.contains_key(&segment)
+        self.needed.has_any(segment)
     }
 
     fn add(&mut self, kind: Kind, id: Id, ahead: &mut Vec<Ahead>) -> Result<()> {
@@ -104,7 +82,7 @@ impl<'a> Marks<'a> {
             let flaw = Flaw::new("directory", "object kind", format!("is not {kind}"));
             return Err(Error::Invalid { kind, id, flaw });
         }
-        if !self.followed.set(&at) {
+        if !self.followed.insert(&at) {
             return Ok(());
         }
         if !self.add_chain(&at) {
@@ -130,7 +108,7 @@ impl<'a> Marks<'a> {
         let is_whole = chain.last().is_some_and(|at| at.delta.is_none());
         if is_whole {
             for at in &chain {
-                self.needed.set(at);
+                self.needed.insert(at);
             }
         }
         is_whole
@@ -151,7 +129,7 @@ impl<'a> Marks<'a> {
         let (mut met, mut ahead) = (HashSet::from([id]), vec![id]);
         while let Some(id) = ahead.pop() {
             for at in index.find_all(id) {
-                self.needed.set(&at);
+                self.needed.insert(&at);
                 ahead.extend(at.delta.map(|delta| delta.base).filter(|base| met.insert(*base)));
             }
         }
