@@ -34,7 +34,7 @@ impl Default for IndexLimits {
         Self {
             segment_bytes: 64 << 10,
             segments: 64,
-            objects: 65_536,
+            objects: 8192,
         }
     }
 }
