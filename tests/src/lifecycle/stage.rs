@@ -29,6 +29,8 @@ pub(super) struct Stage {
     files: Arc<MemoryStore>,
     held: Held,
     plan: Mutex<Plan>,
+    /// Held by what somebody else does: one thing at a time.
+    happening: Mutex<()>,
     /// How often in a row a lock was not to be had.
     refusals: AtomicU32,
 }
@@ -62,6 +64,7 @@ impl Stage {
             files: Arc::clone(&self.files),
             held: Arc::clone(&self.held),
             plan: Mutex::default(),
+            happening: Mutex::default(),
             refusals: AtomicU32::new(0),
         }
     }
@@ -100,6 +103,7 @@ impl Stage {
             }
             Event::Meanwhile(work) => {
                 drop(plan);
+                let _one = guard(&self.happening);
                 let other = std::thread::spawn(|| OTHERS.install(work));
                 if let Err(panic) = other.join() {
                     std::panic::resume_unwind(panic);
