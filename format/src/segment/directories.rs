@@ -85,6 +85,11 @@ impl OpenedDirectories {
         guard(&self.damage).values().cloned().collect()
     }
 
+    /// Why a segment could not be opened.
+    pub(super) fn failure(&self, name: Name) -> Option<Arc<Error>> {
+        guard(&self.damage).get(&name).cloned()
+    }
+
     pub(super) fn is_damaged(&self) -> bool {
         !guard(&self.damage).is_empty()
     }

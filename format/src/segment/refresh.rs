@@ -211,6 +211,11 @@ impl ObjectReader {
         self.directories.damage()
     }
 
+    /// Why a segment that a table covers could not be opened, where it was tried.
+    pub fn failure(&self, name: Name) -> Option<Arc<Error>> {
+        self.directories.failure(name)
+    }
+
     /// Opens every segment once, so that [`covered_damage`](Self::covered_damage) is complete. A table that covers what says which snapshots
     /// there are is left out from then on (F-124): they would be missing.
     pub fn open_all(&self) {

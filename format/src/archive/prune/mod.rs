@@ -11,6 +11,7 @@ mod rescue;
 mod usage;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -187,10 +188,21 @@ impl Archive {
 
     /// A segment that is needed for what is done, and that was there when it was begun.
     pub(in crate::archive) fn segment(&self, name: Name) -> Result<Arc<IndexedSegment>> {
-        self.reader.index().segment(name).ok_or_else(|| {
-            let flaw = Flaw::new("segment", "file", "is gone or damaged since it was opened");
-            Error::damaged(name.to_string(), None, flaw)
-        })
+        self.reader
+            .index()
+            .segment(name)
+            .ok_or_else(|| match self.reader.failure(name).as_deref() {
+                // What may work the next time is no damage.
+                Some(Error::Io { op, path, source }) => Error::Io {
+                    op,
+                    path: path.clone(),
+                    source: io::Error::new(source.kind(), source.to_string()),
+                },
+                _ => {
+                    let flaw = Flaw::new("segment", "file", "is gone or damaged since it was opened");
+                    Error::damaged(name.to_string(), None, flaw)
+                }
+            })
     }
 
     /// What is needed by the snapshots that are live.
