@@ -8,8 +8,8 @@ use std::process::Command;
 use std::sync::Arc;
 
 use restante_format::archive::{
-    Archive, Located, Overwrite, Restore, RestoreReport, Root, SnapshotRequest, Source, Taken, VerifyLevel,
-    VerifyReport, read_file,
+    Archive, Grace, Located, Overwrite, PruneReport, PruneRequest, Restore, RestoreReport, Root,
+    SnapshotRequest, Source, Taken, VerifyLevel, VerifyReport, read_file,
 };
 use restante_format::content::TreeReader;
 use restante_format::error::{Error, Result};
@@ -164,6 +164,16 @@ pub fn take_source(archive: &mut Archive, source: Source, secs: i64) -> Taken {
     archive
         .snapshot(request("source", secs), source, &Progress::default())
         .expect("take a snapshot")
+}
+
+/// Frees all that no snapshot needs, at a time, which must succeed.
+pub fn prune(archive: &mut Archive, secs: i64, grace: Grace) -> PruneReport {
+    let request = PruneRequest {
+        now: Timestamp { secs, nanos: 0 },
+        grace,
+        max_unused_percent: 0.0,
+    };
+    archive.prune(&request, &Progress::default()).expect("prune")
 }
 
 /// Restores what a path in a snapshot means (everything, if it is empty).

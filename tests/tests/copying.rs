@@ -6,12 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use restante_format::archive::{
-    Archive, Choice, Copied, Grace, IndexLimits, Memory, PruneRequest, Scope, VerifyLevel,
-};
+use restante_format::archive::{Archive, Choice, Copied, Grace, IndexLimits, Memory, Scope, VerifyLevel};
 use restante_format::catalog::Listed;
 use restante_format::error::{Error, Result};
 use restante_format::id::{Id, Kind};
@@ -20,8 +19,8 @@ use restante_format::progress::Progress;
 use restante_format::store::{Call, Fault, FaultyStore, MemoryStore, Name, RecordingStore, Shelf};
 use restante_format::wire::{ArchiveId, Config};
 use restante_tests::archives::{
-    Contents, Place, assert_clean, config, create, fine_config, in_memory, objects_of, open, read_everything,
-    take, total_bytes,
+    Contents, Place, assert_clean, config, create, fine_config, in_memory, objects_of, open, prune,
+    read_everything, take, total_bytes,
 };
 use restante_tests::prng::Rng;
 
@@ -405,15 +404,21 @@ fn a_file_is_an_archive_by_itself() {
     }
 }
 
-#[test]
-fn a_file_that_is_cut_off_while_it_is_open_ends_nothing() {
-    let (_, source) = history(13, 4, fine_config());
+/// A file into which everything of an archive was written, and the folder around it.
+fn exported(source: &Archive) -> (Place, PathBuf) {
     let folder = Place::new();
     let file = folder.join("exported");
     let moments = source.choose(&Choice::default());
     source
         .export_to(&file, false, moments, &Progress::default())
         .expect("export");
+    (folder, file)
+}
+
+#[test]
+fn a_file_that_is_cut_off_while_it_is_open_ends_nothing() {
+    let (_, source) = history(13, 4, fine_config());
+    let (_folder, file) = exported(&source);
     let single = Archive::open_file(&file, Memory::default()).expect("open");
     let moments = single.choose(&Choice::default());
     let opened = File::options().write(true).open(&file).expect("open");
@@ -506,12 +511,7 @@ fn what_others_merge_meanwhile_is_copied_from_where_it_is() {
 fn a_file_that_is_damaged_anywhere_is_never_believed() {
     let (_, source) = history(3, 4, fine_config());
     let there = read_everything(&source);
-    let folder = Place::new();
-    let file = folder.join("exported");
-    let moments = source.choose(&Choice::default());
-    source
-        .export_to(&file, false, moments, &Progress::default())
-        .expect("export");
+    let (_folder, file) = exported(&source);
     let bytes = fs::read(&file).expect("read");
     let looked_at = |bytes: &[u8]| {
         fs::write(&file, bytes).expect("write");
@@ -565,21 +565,14 @@ fn what_is_condemned_in_the_target_is_copied_again() {
     target
         .forget(&there.keys().copied().collect(), &Progress::default())
         .expect("forget");
-    let prune = |target: &mut Archive, secs: i64| {
-        let request = PruneRequest {
-            now: Timestamp { secs, nanos: 0 },
-            grace: Grace::For(Duration::from_secs(3600)),
-            max_unused_percent: 0.0,
-        };
-        target.prune(&request, &Progress::default()).expect("prune")
-    };
-    assert!(prune(&mut target, 1_800_000_000).condemned > 0);
+    let grace = Grace::For(Duration::from_secs(3600));
+    assert!(prune(&mut target, 1_800_000_000, grace).condemned > 0);
     let copied = copy(&mut target, &source, &Choice::default()).expect("copy");
     assert_eq!(copied.snapshots, there.len() as u64);
     assert_clean(&target);
     // The same objects make the same segments: whatever the prune deletes, they stay.
     for secs in [1_800_010_000, 1_800_020_000] {
-        prune(&mut target, secs);
+        prune(&mut target, secs, grace);
         assert_clean(&open(&store));
         assert_clean(&target);
         assert!(read_everything(&target) == there);

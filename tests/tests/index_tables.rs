@@ -10,17 +10,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use restante_format::archive::{Archive, Grace, IndexLimits, PruneRequest, VerifyLevel, VerifyReport};
+use restante_format::archive::{Archive, Grace, IndexLimits, VerifyLevel, VerifyReport};
 use restante_format::id::Id;
 use restante_format::index::table::write_table;
-use restante_format::model::Timestamp;
 use restante_format::progress::Progress;
 use restante_format::store::{
     Call, Lock, LockMode, LockName, MemoryStore, Name, RecordingStore, Shelf, Store,
 };
 use restante_format::wire::{Covered, Row};
 use restante_tests::archives::{
-    Place, assert_clean, fine_config, in_memory, open, read_everything, take, verify,
+    Place, assert_clean, fine_config, in_memory, open, prune, read_everything, take, verify,
 };
 use restante_tests::damaged::{Files, store_of, with};
 
@@ -360,16 +359,8 @@ fn a_table_that_hides_snapshots_makes_prune_delete_nothing_of_theirs() {
     steps.take(&mut archive, 5);
     let expected = read_everything(&archive);
     of_everything(&archive, &store);
-    let request = PruneRequest {
-        now: Timestamp {
-            secs: 1_000_000,
-            nanos: 0,
-        },
-        grace: Grace::None,
-        max_unused_percent: 0.0,
-    };
     let mut archive = open(&store);
-    archive.prune(&request, &Progress::default()).expect("prune");
+    prune(&mut archive, 1_000_000, Grace::None);
     assert!(read_everything(&archive) == expected);
     assert!(read_everything(&open(&store_of(&without_tables(&store.files())))) == expected);
 }
@@ -397,15 +388,7 @@ fn what_others_merge_forget_and_prune_is_found_where_it_is_now() {
     assert_as_without(&store.files(), &mut steps, "merged");
     let forgotten = expected.keys().copied().collect();
     writer.forget(&forgotten, &Progress::default()).expect("forget");
-    let request = PruneRequest {
-        now: Timestamp {
-            secs: 1_000_000,
-            nanos: 0,
-        },
-        grace: Grace::None,
-        max_unused_percent: 0.0,
-    };
-    writer.prune(&request, &Progress::default()).expect("prune");
+    prune(&mut writer, 1_000_000, Grace::None);
     assert_clean(&writer);
     assert_as_without(&store.files(), &mut steps, "pruned");
 }
@@ -448,15 +431,8 @@ fn condemned_segments_are_avoided_in_tables_too() {
     writer
         .forget(&[first].into(), &Progress::default())
         .expect("forget");
-    let request = PruneRequest {
-        now: Timestamp {
-            secs: 1_000_000,
-            nanos: 0,
-        },
-        grace: Grace::For(Duration::from_secs(1000)),
-        max_unused_percent: 0.0,
-    };
-    let report = writer.prune(&request, &Progress::default()).expect("prune");
+    let grace = Grace::For(Duration::from_secs(1000));
+    let report = prune(&mut writer, 1_000_000, grace);
     assert!(report.condemned > 0);
     assert_clean(&writer);
     let archive = open(&store);
@@ -468,14 +444,7 @@ fn condemned_segments_are_avoided_in_tables_too() {
         assert_eq!(is_condemned(found), all.iter().all(|name| is_condemned(*name)));
     }
     assert_as_without(&store.files(), &mut steps, "condemned");
-    let later = PruneRequest {
-        now: Timestamp {
-            secs: 2_000_000,
-            nanos: 0,
-        },
-        ..request
-    };
-    assert!(writer.prune(&later, &Progress::default()).expect("prune").deleted > 0);
+    assert!(prune(&mut writer, 2_000_000, grace).deleted > 0);
     assert_clean(&writer);
     assert_as_without(&store.files(), &mut steps, "deleted");
 }

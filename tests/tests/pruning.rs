@@ -8,28 +8,18 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
-use restante_format::archive::{Archive, Grace, PruneRequest, Taken};
+use restante_format::archive::{Archive, Grace, Taken};
 use restante_format::error::{Error, Result};
 use restante_format::id::Id;
-use restante_format::model::Timestamp;
 use restante_format::progress::Progress;
 use restante_format::store::{MemoryStore, Name, Shelf, Store};
 use restante_tests::archives::{
-    Found, Place, assert_clean, fine_config, in_memory, open, read_everything, request, take,
+    Found, Place, assert_clean, fine_config, in_memory, open, prune, read_everything, request, take,
 };
 use restante_tests::damaged::{store_of, with};
 use restante_tests::prng::Rng;
 
 const GRACE: i64 = 3600;
-
-fn prune(archive: &mut Archive, secs: i64, grace: Grace) {
-    let request = PruneRequest {
-        now: Timestamp { secs, nanos: 0 },
-        grace,
-        max_unused_percent: 0.0,
-    };
-    archive.prune(&request, &Progress::default()).expect("prune");
-}
 
 fn graceful(store: &Arc<MemoryStore>, secs: i64) {
     prune(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use restante_format::archive::{Archive, Grace, PruneRequest, VerifyLevel};
+use restante_format::archive::{Archive, Grace, VerifyLevel};
 use restante_format::catalog::{Selector, Which};
 use restante_format::id::Id;
 use restante_format::model::Timestamp;
@@ -13,6 +13,7 @@ use super::act::{Act, read_all};
 use super::garbage::assert_no_garbage;
 use super::source::Tree;
 use super::world::{World, series_of};
+use crate::archives::prune;
 
 impl World {
     /// Somebody reads: what is live is right, what was forgotten may be gone.
@@ -135,14 +136,6 @@ impl World {
     }
 
     fn prune_all(&self, archive: &mut Archive) {
-        let request = PruneRequest {
-            now: Timestamp {
-                secs: self.now,
-                nanos: 0,
-            },
-            grace: Grace::None,
-            max_unused_percent: 0.0,
-        };
-        archive.prune(&request, &Progress::default()).expect("prune");
+        prune(archive, self.now, Grace::None);
     }
 }

@@ -278,7 +278,7 @@ impl Archive {
     /// Gives what is needed of the segments that are rewritten to `take`, in new segments.
     fn rewrite(
         &self,
-        plan: &Plan,
+        plan: &Plan<'_>,
         needed: &Needed<'_>,
         progress: &Progress,
         take: &mut dyn FnMut(SealedSegment) -> Result<()>,

@@ -11,17 +11,17 @@ use crate::index::{IndexedSegment, locate};
 use crate::store::Name;
 
 /// What a prune is going to do.
-pub(super) struct Plan {
+pub(super) struct Plan<'p> {
     /// How much of each segment is needed, ordered by name: whoever does it finds the same as whoever only asked.
     pub(super) usages: Vec<Usage>,
     /// Segments of which what is needed is written anew.
     pub(super) rewritten: HashSet<Name>,
-    condemned: HashSet<Name>,
+    condemned: &'p HashSet<Name>,
     /// Condemned segments that have waited long enough.
-    pub(super) due: HashSet<Name>,
+    pub(super) due: &'p HashSet<Name>,
 }
 
-impl Plan {
+impl Plan<'_> {
     /// Those that are not condemned.
     pub(super) fn fresh(&self) -> impl Iterator<Item = &Usage> {
         let usages = self.usages.iter();
@@ -50,13 +50,13 @@ impl Plan {
 
 impl Archive {
     /// What goes, and what of it is written anew. Of condemned segments, those that are due go, whatever is needed of them.
-    pub(super) fn plan(
+    pub(super) fn plan<'p>(
         &self,
         needed: &mut Needed<'_>,
-        condemned: &HashSet<Name>,
-        due: &HashSet<Name>,
+        condemned: &'p HashSet<Name>,
+        due: &'p HashSet<Name>,
         max_unused_percent: f64,
-    ) -> Result<Plan> {
+    ) -> Result<Plan<'p>> {
         loop {
             let usages = self.usages(needed);
             let is_fresh = |usage: &&Usage| !condemned.contains(&usage.segment);
@@ -70,8 +70,8 @@ impl Archive {
             let plan = Plan {
                 usages,
                 rewritten,
-                condemned: condemned.clone(),
-                due: due.clone(),
+                condemned,
+                due,
             };
             if !self.keep_sound_copies(&plan, needed)? {
                 return Ok(plan);
@@ -81,7 +81,7 @@ impl Archive {
 
     /// Where an object stays in another segment than one that goes, the copy that stays is read, and if it is damaged, the other is
     /// needed, too. Returns whether there was one.
-    fn keep_sound_copies(&self, plan: &Plan, needed: &mut Needed<'_>) -> Result<bool> {
+    fn keep_sound_copies(&self, plan: &Plan<'_>, needed: &mut Needed<'_>) -> Result<bool> {
         let index = self.reader.index();
         let mut has_kept = false;
         for usage in plan.going() {
